@@ -11,5 +11,6 @@ SageMaker API Reference, the page of each operation:
 - pipelines.py, pipeline_definition.py, pipeline_runs.py, pipeline_steps.py, pipeline_cache.py, pipeline_retries.py:
   SageMaker pipelines
 - projects.py, domains.py, user_profiles.py, code_repositories.py: what SageMaker Studio shows
+- lineage.py, lineage_records.py, lineage_queries.py: lineage, by hand, by SageMaker itself, and asked
 - tags.py: tags
 """

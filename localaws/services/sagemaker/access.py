@@ -9,7 +9,7 @@ from localaws.authorization.needs import need_of, strings
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.service import Access, Keys, Need
-from localaws.services.sagemaker import registry
+from localaws.services.sagemaker import lineage, registry
 from localaws.services.sagemaker.service import sagemaker, sagemaker_runtime
 
 
@@ -27,6 +27,10 @@ def resources(call: Call, types: list[str]) -> list[str]:
         return [_arn(call, f"image-version/{params['ImageName']}/{params.get('Version', '*')}", call.account)]
     if call.operation == "ListPipelineExecutions":
         return [_arn(call, f"pipeline/{params['PipelineName']}", call.account)]
+    if call.operation in ("AddAssociation", "DeleteAssociation"):
+        return [params["SourceArn"], params["DestinationArn"]]
+    if call.operation in ("CreateArtifact", "DeleteArtifact"):
+        return [lineage.arn_of(call, lineage.ARTIFACT)]
     if call.operation == "BatchDescribeModelPackage":
         return strings(params.get("ModelPackageArnList"))
     return []

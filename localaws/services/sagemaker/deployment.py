@@ -19,8 +19,9 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import NotSupported
 from localaws.cloud import Cloud
-from localaws.services.sagemaker import base
+from localaws.services.sagemaker import base, lineage_records
 from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.models import Models
 from localaws.services.sagemaker.servers import Fleet, start_fleet
 from localaws.services.sagemaker.shared import StartFailed
 
@@ -125,7 +126,16 @@ def create(cloud: Cloud, account: str, region: str, endpoint: Endpoint) -> None:
     except StartFailed as failure:
         settle(cloud, account, region, endpoint, "Failed", str(failure))
         return
+    record(cloud, account, region, endpoint)
     settle(cloud, account, region, endpoint, "InService", "")
+
+
+def record(cloud: Cloud, account: str, region: str, endpoint: Endpoint) -> None:
+    """The lineage of what the endpoint serves now."""
+    models = cloud.state(Models, account, region).by_name
+    names = [variant["ModelName"] for variant in endpoint.fleet.config["ProductionVariants"]]
+    sources = [models[name].sources() for name in names if name in models]
+    lineage_records.deployed(cloud, endpoint.shown["EndpointArn"], endpoint.name, sources)
 
 
 def settle(cloud: Cloud, account: str, region: str, endpoint: Endpoint, status: str, reason: str) -> None:
@@ -160,6 +170,7 @@ def update(cloud: Cloud, account: str, region: str, endpoint: Endpoint, new: Fle
         if config:
             endpoint.shown["LastDeploymentConfig"] = config
     old.stop()
+    record(cloud, account, region, endpoint)
     settle(cloud, account, region, endpoint, "InService", "")
 
 

@@ -53,6 +53,14 @@ class Model:
     def role(self) -> str:
         return str(self.shown["ExecutionRoleArn"])
 
+    def sources(self) -> dict[str, str]:
+        """What it is made of, as far as it has it: Image, ModelDataUrl, ModelPackageName (an ARN)."""
+        given = self.shown.get("PrimaryContainer") or self.shown["Containers"][0]
+        name = given.get("ModelPackageName", "")
+        if name and not name.startswith("arn:"):
+            name = self.shown["ModelArn"].rsplit(":", 1)[0] + f":model-package/{name}"
+        return {"Image": self.container.image, "ModelDataUrl": self.container.data_url, "ModelPackageName": name}
+
 
 @dataclass
 class Models:

@@ -26,7 +26,7 @@ from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.ecr.images import TAGS
-from localaws.services.sagemaker import base, images, logs, storage
+from localaws.services.sagemaker import base, images, lineage_records, logs, storage
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.containers import ML, Container, NotInstalled
 from localaws.services.sagemaker.jobs import DEFECT, JobFailed, Jobs, Kind
@@ -150,6 +150,7 @@ def check_place(name: str, place: dict[str, Any]) -> None:
 
 
 def announce(cloud: Cloud, job: Job) -> None:
+    lineage_records.processing(cloud, job.shown)
     KIND.announce(cloud, job, "Processing")
 
 

@@ -24,7 +24,7 @@ from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
-from localaws.services.sagemaker import base
+from localaws.services.sagemaker import base, lineage_records
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.model_card import check_card
 from localaws.services.sagemaker.service import sagemaker
@@ -126,6 +126,7 @@ def create_model_package_group(call: Call) -> dict[str, Any]:
         if "ModelPackageGroupDescription" in params:
             shown["ModelPackageGroupDescription"] = params["ModelPackageGroupDescription"]
         registry.groups[name] = Group(shown)
+    lineage_records.group(call.cloud, name, whole)
     return {"ModelPackageGroupArn": whole}
 
 
@@ -224,17 +225,15 @@ def create_model_package(call: Call) -> dict[str, Any]:
         "CreationTime": base.now(),
         "CreatedBy": base.user(call.principal),
     }
-    if "ModelPackageGroupName" in params:
-        add_version(call, shown)
-    else:
-        add_unversioned(call, shown)
+    group = add_version(call, shown) if "ModelPackageGroupName" in params else add_unversioned(call, shown)
     base.put_tags(call.cloud, shown["ModelPackageArn"], params.get("Tags", []))
+    lineage_records.package(call.cloud, shown, group)
     announce(call.cloud, shown)
     return {"ModelPackageArn": shown["ModelPackageArn"]}
 
 
-def add_version(call: Call, shown: dict[str, Any]) -> None:
-    """Give the package the next number of its group."""
+def add_version(call: Call, shown: dict[str, Any]) -> str:
+    """Give the package the next number of its group, whose ARN is returned."""
     registry, name = place(call, call.params["ModelPackageGroupName"])
     with registry.lock:
         if name not in registry.groups:
@@ -253,9 +252,11 @@ def add_version(call: Call, shown: dict[str, Any]) -> None:
             "ModelApprovalStatus": call.params.get("ModelApprovalStatus", "PendingManualApproval"),
         }
         group.versions[group.last] = shown
+        return str(group.shown["ModelPackageGroupArn"])
 
 
-def add_unversioned(call: Call, shown: dict[str, Any]) -> None:
+def add_unversioned(call: Call, shown: dict[str, Any]) -> str:
+    """Keep a package without a group: ""."""
     name = call.params["ModelPackageName"]
     registry = call.cloud.state(Registry, call.account, call.region)
     with registry.lock:
@@ -266,6 +267,7 @@ def add_unversioned(call: Call, shown: dict[str, Any]) -> None:
             "ModelPackageArn": arn("sagemaker", call.region, call.account, f"model-package/{name}"),
         }
         registry.unversioned[name] = shown
+    return ""
 
 
 def check_specification(params: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from localaws.cloud import Cloud, Session, arn
 from localaws.containers import content_types, process, xgboost_hyperparameters
 from localaws.services.cloudwatch import own_metrics
 from localaws.services.ecr.images import SKLEARN, TAGS, XGBOOST
-from localaws.services.sagemaker import base, images, logs, script_mode, storage, training_files
+from localaws.services.sagemaker import base, images, lineage_records, logs, script_mode, storage, training_files
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.containers import Container, NotInstalled
 from localaws.services.sagemaker.jobs import DEFECT, ENDED, JobFailed, Jobs, Kind
@@ -194,6 +194,7 @@ def step(cloud: Cloud, job: Job, status: str, message: str) -> None:
         started = job.shown.get("TrainingStartTime", moment)
         seconds = max(1, round((moment - started).total_seconds()))
         job.shown |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+    lineage_records.training(cloud, job.shown)
     account, region = base.owner(job.shown["TrainingJobArn"])
     detail = {
         name: str(base.milliseconds(value)) if name.endswith("Time") else value

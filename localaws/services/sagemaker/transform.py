@@ -19,7 +19,7 @@ from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.ecr.images import XGBOOST
-from localaws.services.sagemaker import base, servers, storage
+from localaws.services.sagemaker import base, lineage_records, servers, storage
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.jobs import DEFECT, JobFailed, Jobs, Kind
 from localaws.services.sagemaker.models import Model, find_model
@@ -41,9 +41,10 @@ SUMMARY = (
 
 @dataclass
 class Job:
-    """A transform job: as DescribeTransformJob shows it, and whether it is to stop."""
+    """A transform job: as DescribeTransformJob shows it, the model that it asks, and whether it is to stop."""
 
     shown: dict[str, Any]
+    model: Model
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -76,7 +77,7 @@ def create_transform_job(call: Call) -> dict[str, Any]:
     }
     shown["TransformInput"] = {"CompressionType": "None", "SplitType": "None", **params["TransformInput"]}
     shown["TransformOutput"] = {"AssembleWith": "None", **params["TransformOutput"]}
-    job = KIND.jobs(call).add(name, whole, Job(shown))
+    job = KIND.jobs(call).add(name, whole, Job(shown, model))
     base.put_tags(call.cloud, whole, params.get("Tags", []))
     announce(call.cloud, job)
     call.cloud.background(f"transform job {name}", run, call.cloud, job, model)
@@ -109,6 +110,7 @@ def check_job(params: dict[str, Any]) -> None:
 
 
 def announce(cloud: Cloud, job: Job) -> None:
+    lineage_records.transform(cloud, job.shown, job.model.container.image, job.model.container.data_url)
     KIND.announce(cloud, job, "Transform")
 
 

@@ -76,10 +76,12 @@ def test_an_approved_version_of_another_account_predicts(world: Cloud) -> None:
     answer = ask(world, "predicts", SETOSA + VIRGINICA)
     assert (answer["Text"], answer["ContentType"]) == ("0.0\n2.0\n", "text/csv; charset=utf-8")
     assert answer["InvokedProductionVariant"] == "AllTraffic"
+    [context] = there(world).list_contexts(SourceUri=shown["EndpointArn"])["ContextSummaries"]
+    query = {"StartArns": [context["ContextArn"]], "Direction": "Ascendants"}
+    assert len(there(world).query_lineage(**query, Filters={"Types": ["Model"]})["Vertices"]) == 2
     answer = ask(world, "predicts", VIRGINICA, Accept="application/json")
     assert json.loads(answer["Text"]) == {"predictions": [{"score": 2.0}]}
-    libsvm = ask(world, "predicts", b"0:5.1 1:3.5 2:1.4 3:0.2", ContentType="text/libsvm")
-    assert libsvm["Text"] == "0.0\n"
+    assert ask(world, "predicts", b"0:5.1 1:3.5 2:1.4 3:0.2", ContentType="text/libsvm")["Text"] == "0.0\n"
     assert ask(world, "predicts", b"")["Text"] == ""
 
 
@@ -225,17 +227,16 @@ def test_an_update_swaps_the_server_and_ends_the_old_one(world: Cloud) -> None:
     make_config(world, "swaps-2", "swaps-2", variant={"InitialInstanceCount": 2})
     there(world).update_endpoint(EndpointName="swaps", EndpointConfigName="swaps-2")
     shown = settled(world, "swaps")
-    assert shown["EndpointConfigName"] == "swaps-2"
-    assert "FailureReason" not in shown
+    assert (shown["EndpointConfigName"], "FailureReason" in shown) == ("swaps-2", False)
     assert shown["ProductionVariants"][0]["CurrentInstanceCount"] == 2
     assert pid(world, "swaps") != before
     assert not Path(f"/proc/{before}").exists() or not alive(before)
     assert ask(world, "swaps", SETOSA)["Text"] == "0.0\n"
+    assert len(there(world).list_actions(SourceUri=shown["EndpointArn"])["ActionSummaries"]) == 2
 
 
 def pid(world: Cloud, endpoint: str) -> int:
-    fleet = world.state(Endpoints, OTHER, REGION).by_name[endpoint].fleet
-    return fleet.servers["AllTraffic"].process.pid
+    return world.state(Endpoints, OTHER, REGION).by_name[endpoint].fleet.servers["AllTraffic"].process.pid
 
 
 def alive(process: int) -> bool:

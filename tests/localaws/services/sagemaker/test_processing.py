@@ -90,6 +90,11 @@ def test_a_script_reads_its_inputs_and_leaves_its_outputs(cloud: Cloud, role: st
     assert sagemaker.list_tags(ResourceArn=shown["ProcessingJobArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     listed = sagemaker.list_processing_jobs(StatusEquals="Completed")["ProcessingJobSummaries"]
     assert [job["ProcessingJobName"] for job in listed] == ["split-1"]
+    [traced] = sagemaker.list_trial_components(SourceArn=shown["ProcessingJobArn"])["TrialComponentSummaries"]
+    ends = [{f"{end}Arn": traced["TrialComponentArn"]} for end in ("Destination", "Source")]
+    read, written = (sagemaker.list_associations(**end)["AssociationSummaries"] for end in ends)
+    assert sorted(one["SourceType"] for one in read) == ["DataSet", "DataSet", "Image"]
+    assert {one["AssociationType"] for one in written} == {"Produced"}
     with pytest.raises(ClientError, match="must be unique within an AWS account"):
         sagemaker.create_processing_job(ProcessingJobName="split-1", **request(role))
     with pytest.raises(ClientError, match="in status Completed"):

@@ -73,6 +73,9 @@ def test_each_file_gets_its_answers_in_the_order_of_its_lines(world: Cloud, stra
     assert written(world, f"out/{strategy}/more/b.csv.out") == "2.0\n"
     groups = client(world, "logs").describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs")["logStreams"]
     assert any(stream["logStreamName"].startswith(f"{strategy}/i-") for stream in groups)
+    component = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:experiment-trial-component/{strategy}-aws-transform-job"
+    read = client(world, "sagemaker").list_associations(DestinationArn=component)["AssociationSummaries"]
+    assert sorted(one["SourceType"] for one in read) == ["DataSet", "Image", "Model"]
 
 
 def test_a_file_that_the_model_cannot_read_fails_the_job_with_its_answer(world: Cloud) -> None:
