@@ -46,10 +46,12 @@ class Published:
 
     registries: the account of SageMaker's own images, by Region
     prices: as_of, the day of the list, and regions: the hourly price of hosting instances, by Region and type
+    monitors: the account of Model Monitor's image, by Region
     """
 
     registries: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, Any] = field(default_factory=lambda: {"as_of": "1970-01-01", "regions": {}})
+    monitors: Mapping[str, str] = field(default_factory=dict)
 
 
 class Session:

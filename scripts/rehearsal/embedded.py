@@ -18,8 +18,8 @@ TABLES = Path(__file__).parents[2] / "pipeline"
 @cache
 def published() -> Published:
     """The accounts of SageMaker's own images and the prices of instances, as the pipeline knows them."""
-    registries, prices = (json.loads((TABLES / name).read_text("utf-8")) for name in ("registries.json", "prices.json"))
-    return Published(registries, prices)
+    names = ("registries.json", "prices.json", "monitors.json")
+    return Published(*(json.loads((TABLES / name).read_text("utf-8")) for name in names))
 
 
 def require_port(port: int) -> None:

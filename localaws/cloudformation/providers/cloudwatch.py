@@ -26,7 +26,7 @@ class Alarm:
         {
             "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator",
             "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile", "EvaluationPeriods",
-            "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Namespace", "OKActions", "Period",
+            "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Metrics", "Namespace", "OKActions", "Period",
             "Statistic", "Tags", "Threshold", "TreatMissingData", "Unit",
         }
     )  # fmt: skip

@@ -43,11 +43,17 @@ def change_tags(context: Context, arn: str, old: dict[str, Any], new: dict[str, 
 class Plain:
     """A type that one call makes, one call deletes, and of which only the tags can be changed in place.
 
-    kind: as the API's operations name it (Model: CreateModel, DeleteModel, ModelName, ModelArn)
+    kind: as the API's operations name it (Model: CreateModel, DeleteModel)
+    member: as its members name it (ModelName, ModelArn); "" for as its operations do
     """
 
     kind: str
     carried: frozenset[str]
+    member: str = ""
+
+    @property
+    def prefix(self) -> str:
+        return self.member or self.kind
 
     @property
     def type_name(self) -> str:
@@ -55,10 +61,10 @@ class Plain:
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         sagemaker = context.client("sagemaker")
-        name = str(properties.get(f"{self.kind}Name") or context.generated_name(NAME_LIMIT))
-        arguments = {**properties, f"{self.kind}Name": name, **tagging(context, properties)}
+        name = str(properties.get(f"{self.prefix}Name") or context.generated_name(NAME_LIMIT))
+        arguments = {**properties, f"{self.prefix}Name": name, **tagging(context, properties)}
         filled = fill(sagemaker, f"Create{self.kind}", arguments, self.type_name)
-        arn = sagemaker._make_api_call(f"Create{self.kind}", filled)[f"{self.kind}Arn"]
+        arn = sagemaker._make_api_call(f"Create{self.kind}", filled)[f"{self.prefix}Arn"]
         return self._made(arn)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
@@ -68,13 +74,16 @@ class Plain:
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         sagemaker = context.client("sagemaker")
         name = physical_id.rsplit("/", 1)[1]
-        unless(MISSING, getattr(sagemaker, DELETIONS[self.kind]), **{f"{self.kind}Name": name})
+        unless(MISSING, getattr(sagemaker, DELETIONS[self.kind]), **{f"{self.prefix}Name": name})
 
     def _made(self, arn: str) -> Made:
-        return Made(arn, {f"{self.kind}Arn": arn, f"{self.kind}Name": arn.rsplit("/", 1)[1]})
+        return Made(arn, {f"{self.prefix}Arn": arn, f"{self.prefix}Name": arn.rsplit("/", 1)[1]})
 
 
-DELETIONS: Mapping[str, str] = {"Model": "delete_model", "EndpointConfig": "delete_endpoint_config"}
+DELETIONS: Mapping[str, str] = {
+    "Model": "delete_model", "EndpointConfig": "delete_endpoint_config",
+    "DataQualityJobDefinition": "delete_data_quality_job_definition",
+}  # fmt: skip
 MODEL = Plain(
     "Model",
     frozenset(
@@ -97,7 +106,18 @@ ENDPOINT_CONFIG = Plain(
         }
     ),
 )  # fmt: skip
-PROVIDERS |= {plain.type_name: plain for plain in (MODEL, ENDPOINT_CONFIG)}
+DATA_QUALITY = Plain(
+    "DataQualityJobDefinition",
+    frozenset(
+        {
+            "DataQualityAppSpecification", "DataQualityBaselineConfig", "DataQualityJobInput",
+            "DataQualityJobOutputConfig", "JobDefinitionName", "JobResources", "NetworkConfig", "RoleArn",
+            "StoppingCondition", "Tags",
+        }
+    ),
+    "JobDefinition",
+)  # fmt: skip
+PROVIDERS |= {plain.type_name: plain for plain in (MODEL, ENDPOINT_CONFIG, DATA_QUALITY)}
 
 
 @provides("AWS::SageMaker::Endpoint")
@@ -160,6 +180,35 @@ class Endpoint:
 
     def _made(self, arn: str) -> Made:
         return Made(arn, {"EndpointArn": arn, "EndpointName": arn.rsplit("/", 1)[1]})
+
+
+@provides("AWS::SageMaker::MonitoringSchedule")
+class MonitoringSchedule:
+    """AWS::SageMaker::MonitoringSchedule. Its read-only status and its execution are no properties here."""
+
+    carried = frozenset({"MonitoringScheduleConfig", "MonitoringScheduleName", "Tags"})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::MonitoringSchedule", properties, self.carried)
+        arguments = without(properties, "Tags") | tagging(context, properties)
+        return self._call(context, "CreateMonitoringSchedule", arguments)
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::MonitoringSchedule", new, self.carried)
+        if without(old, "Tags") != without(new, "Tags"):
+            self._call(context, "UpdateMonitoringSchedule", without(new, "Tags"))
+        change_tags(context, physical_id, old, new)
+        return Made(physical_id, {"MonitoringScheduleArn": physical_id})
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        name = physical_id.rsplit("/", 1)[1]
+        unless(MISSING, context.client("sagemaker").delete_monitoring_schedule, MonitoringScheduleName=name)
+
+    def _call(self, context: Context, operation: str, arguments: dict[str, Any]) -> Made:
+        sagemaker = context.client("sagemaker")
+        filled = fill(sagemaker, operation, arguments, "AWS::SageMaker::MonitoringSchedule")
+        arn = sagemaker._make_api_call(operation, filled)["MonitoringScheduleArn"]
+        return Made(arn, {"MonitoringScheduleArn": arn})
 
 
 @provides("AWS::SageMaker::ModelPackageGroup")

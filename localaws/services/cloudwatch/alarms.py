@@ -1,11 +1,12 @@
-"""CloudWatch alarms on one metric: their state, computed from the data points, and what a change of it sets off.
+"""CloudWatch alarms: their state, computed from the data points, and what a change of it sets off.
 
 Amazon CloudWatch User Guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" (its tables
 are the tests), "Percentile-based alarms and low data samples", "Alarm events and EventBridge", "Notifying users on
 alarm changes"; API Reference, "PutMetricAlarm" (what is refused).
 
-An alarm is evaluated when a metric comes, when it is put and when it is described. moto holds it.
-Not supported: metric math, anomaly bands, composite alarms, actions other than topics, functions and scaling policies.
+An alarm is evaluated when a metric comes, when it is put and when it is described. moto holds it. Metric math:
+math_alarms.py. Not supported: anomaly bands, composite alarms, actions other than topics, functions and scaling
+policies.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.services.application_autoscaling import scaling
+from localaws.services.cloudwatch import math_alarms
 from localaws.services.cloudwatch.metrics import recent
 from localaws.services.events.service import emit
 
@@ -50,17 +52,22 @@ WEEK, DAY = 604_800, 86_400  # seconds
 def check(call: Call) -> None:
     """ValidationError for an alarm that CloudWatch refuses, NotSupported for one that is not computed here."""
     params = call.params
-    for name in ("Metrics", "ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"):
+    for name in ("ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"):
         if params.get(name):
             raise NotSupported(f"an alarm with {name} ({params['AlarmName']})")
     if params["ComparisonOperator"] not in COMPARE:
         raise NotSupported(f"an alarm with {params['ComparisonOperator']} ({params['AlarmName']})")
-    _check_statistic(params)
-    _check_periods(params)
+    if params.get("Metrics"):
+        _check_periods({**params, "Period": math_alarms.check(params)})
+    else:
+        _check_statistic(params)
+        _check_periods(params)
     if params.get("TreatMissingData", "missing") not in TREATMENTS:
         raise invalid(f"Option {params['TreatMissingData']} is not supported. Supported options: {TREATMENTS}")
     if "Threshold" not in params:
         raise invalid("Threshold must be given")
+    if params.get("Metrics") and actions_in(params):
+        raise NotSupported(f"an alarm with Metrics and actions ({params['AlarmName']}): its events are sent")
     for action in actions_in(params):
         if action.split(":")[2:3] not in (["sns"], ["lambda"], ["autoscaling"]):
             raise NotSupported(f"the alarm action {action}")
@@ -168,23 +175,27 @@ def too_few(alarm: Any, count: int) -> bool:
 
 def points_of(cloud: Cloud, account: str, region: str, alarm: Any) -> tuple[list[float | None], int]:
     """The alarm's data points, the oldest first, and how many samples the newest of them is of."""
-    period, number = float(alarm.period), int(alarm.evaluation_periods) + FURTHER
-    wanted = {(dimension.name, dimension.value) for dimension in alarm.dimensions}
-    bins: list[list[Any]] = [[] for _ in range(number)]
-    for age, point in recent(cloud, account, region, period * number):
-        place = int(age / period)
-        if (
-            place < number
-            and (point.namespace, point.name) == (alarm.namespace, alarm.metric_name)
-            and {(dimension.name, dimension.value) for dimension in point.dimensions} == wanted
-            and (not alarm.unit or point.unit == alarm.unit)
-            and (hasattr(point, "value") or not alarm.extended_statistic)
-        ):
-            bins[place].append(point)
-    statistic = str(alarm.extended_statistic or alarm.statistic)
-    values = [statistic_of(of, statistic) if of else None for of in bins]
-    newest = next((len(of) for of in bins if of), 0)
-    return values[::-1], newest
+    period, number = float(math_alarms.period(alarm)), int(alarm.evaluation_periods) + FURTHER
+
+    def of_metric(metric: Any, statistic: str, unit: str | None) -> tuple[list[float | None], int]:
+        wanted = {(dimension.name, dimension.value) for dimension in metric.dimensions}
+        bins: list[list[Any]] = [[] for _ in range(number)]
+        for age, point in recent(cloud, account, region, period * number):
+            place = int(age / period)
+            if (
+                place < number
+                and (point.namespace, point.name) == (metric.namespace, metric.metric_name)
+                and {(dimension.name, dimension.value) for dimension in point.dimensions} == wanted
+                and (not unit or point.unit == unit)
+                and (hasattr(point, "value") or not statistic.startswith("p"))
+            ):
+                bins[place].append(point)
+        values = [statistic_of(of, statistic) if of else None for of in bins]
+        return values[::-1], next((len(of) for of in bins if of), 0)
+
+    if alarm.metric_data_queries:
+        return math_alarms.points(alarm, number, lambda one: of_metric(one.metric, one.stat, one.unit)[0]), 0
+    return of_metric(alarm, str(alarm.extended_statistic or alarm.statistic), alarm.unit)
 
 
 def look(
@@ -192,9 +203,7 @@ def look(
 ) -> None:
     """Evaluate the alarms of an account and Region, or those on some metrics, and tell of every change."""
     for alarm in list(moto_bridge.backend("cloudwatch", account, region).alarms.values()):
-        if alarm.rule or alarm.metric_data_queries or (metrics and alarm.metric_name not in metrics):
-            continue
-        if (namespace and alarm.namespace != namespace) or (names and alarm.name not in names):
+        if alarm.rule or (names and alarm.name not in names) or not math_alarms.watches(alarm, namespace, metrics):
             continue
         if time.monotonic() < getattr(alarm, HELD, 0.0):
             continue
@@ -233,7 +242,7 @@ def evaluate(cloud: Cloud, account: str, region: str, alarm: Any) -> None:
         )
     data = {
         "version": "1.0", "queryDate": stamp(), "statistic": alarm.extended_statistic or alarm.statistic,
-        "period": int(alarm.period), "recentDatapoints": real, "threshold": threshold,
+        "period": math_alarms.period(alarm), "recentDatapoints": real, "threshold": threshold,
     }  # fmt: skip
     change(cloud, account, region, alarm, state, reason, json.dumps(data))
 
@@ -261,13 +270,7 @@ def change(cloud: Cloud, account: str, region: str, alarm: Any, state: str, reas
 
 def tell(cloud: Cloud, account: str, region: str, alarm: Any, before: Mapping[str, Any]) -> None:
     """The event and the actions of a state that has changed."""
-    metric = {
-        "namespace": alarm.namespace,
-        "name": alarm.metric_name,
-        "dimensions": {dimension.name: dimension.value for dimension in alarm.dimensions},
-    }
-    statistic = {"metric": metric, "period": int(alarm.period), "stat": alarm.extended_statistic or alarm.statistic}
-    configuration = {"metrics": [{"id": "m1", "metricStat": statistic, "returnData": True}]}
+    configuration: dict[str, Any] = {"metrics": math_alarms.shown(alarm) or [of_one_metric(alarm)]}
     if alarm.description:
         configuration["description"] = alarm.description
     detail = {
@@ -282,6 +285,16 @@ def tell(cloud: Cloud, account: str, region: str, alarm: Any, before: Mapping[st
     )
     if str(alarm.actions_enabled).lower() == "true" and actions:
         cloud.background(f"actions of alarm {alarm.name}", act, cloud, account, region, alarm, list(actions), before)
+
+
+def of_one_metric(alarm: Any) -> dict[str, Any]:
+    metric = {
+        "namespace": alarm.namespace,
+        "name": alarm.metric_name,
+        "dimensions": {dimension.name: dimension.value for dimension in alarm.dimensions},
+    }
+    statistic = {"metric": metric, "period": int(alarm.period), "stat": alarm.extended_statistic or alarm.statistic}
+    return {"id": "m1", "metricStat": statistic, "returnData": True}
 
 
 def set_by_hand(cloud: Cloud, account: str, region: str, name: str) -> None:

@@ -47,7 +47,7 @@ def policy(cloud: Cloud, repository: str) -> Policy | None:
     _, _, _, region, account, name = repository.split(":", 5)
     if not name.startswith("repository/"):
         return None
-    if images.is_built_in(cloud, account, region):
+    if images.is_built_in(cloud, account, region) or cloud.published.monitors.get(region) == account:
         return parse(images.EVERYBODY_PULLS, f"repository {name}", "", "resource")
     found = moto_bridge.backend("ecr", account, region).repositories.get(name.removeprefix("repository/"))
     return parse_resource(getattr(found, "policy", "") or "", f"repository {name}", account)

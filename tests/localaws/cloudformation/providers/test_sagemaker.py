@@ -9,6 +9,10 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.services.sagemaker.deployment import Endpoint
+from localaws.services.sagemaker.endpoints import Endpoints
+from localaws.services.sagemaker.servers import new_fleet
+from scripts.rehearsal.embedded import published
 from tests.support.providers import provider_of
 from tests.support.sagemaker_world import ACCOUNT, BUCKET, IMAGE, REGION, client, make_bucket, make_trainer, train
 
@@ -78,3 +82,42 @@ def test_an_endpoint_that_does_not_come_up_says_why_and_is_taken_away(cloud: Clo
     with pytest.raises(ResourceFailed, match=r"Endpoint shop is Failed: ."):
         make(cloud, "Endpoint", "AWS::SageMaker::Endpoint", wrong)
     assert client(cloud, "sagemaker").list_endpoints()["Endpoints"] == []
+
+
+def test_a_monitor_follows_another_definition_and_goes(cloud: Cloud) -> None:
+    cloud.state(Endpoints, ACCOUNT, REGION).by_name["shop"] = Endpoint({}, new_fleet({"ProductionVariants": []}))
+    image = f"{published().monitors[REGION]}.dkr.ecr.{REGION}.amazonaws.com/sagemaker-model-monitor-analyzer"
+    baseline = {f"{kind}Resource": {"S3Uri": f"s3://{BUCKET}/b/{kind}.json"} for kind in ("Statistics", "Constraints")}
+    output = {"S3Uri": f"s3://{BUCKET}/reports", "LocalPath": "/opt/ml/processing/output"}
+    definition = {
+        "DataQualityBaselineConfig": baseline,
+        "DataQualityAppSpecification": {"ImageUri": image},
+        "DataQualityJobInput": {"EndpointInput": {"EndpointName": "shop", "LocalPath": "/opt/ml/processing/input"}},
+        "DataQualityJobOutputConfig": {"MonitoringOutputs": [{"S3Output": output}]},
+        "JobResources": {
+            "ClusterConfig": {"InstanceCount": "1", "InstanceType": "ml.m5.large", "VolumeSizeInGB": "20"}
+        },
+        "RoleArn": make_trainer(cloud),
+    }
+    made = [make(cloud, name, "AWS::SageMaker::DataQualityJobDefinition", definition) for name in ("First", "Second")]
+    names = [one.attributes["JobDefinitionName"] for one in made]
+    assert made[0].physical_id.endswith(f":data-quality-job-definition/{names[0]}")
+
+    def scheduled(name: str) -> dict[str, Any]:
+        config = {"MonitoringJobDefinitionName": name, "MonitoringType": "DataQuality"}
+        config["ScheduleConfig"] = {"ScheduleExpression": "cron(0 * ? * * *)"}  # type: ignore[assignment]
+        return {"MonitoringScheduleName": "shop-data", "MonitoringScheduleConfig": config}
+
+    schedule = make(cloud, "Schedule", "AWS::SageMaker::MonitoringSchedule", scheduled(names[0]))
+    provider, sagemaker = provider_of("AWS::SageMaker::MonitoringSchedule"), client(cloud, "sagemaker")
+    provider.update(context(cloud, "Schedule"), schedule.physical_id, scheduled(names[0]), scheduled(names[1]))
+    seen = sagemaker.describe_monitoring_schedule(MonitoringScheduleName="shop-data")
+    assert seen["MonitoringScheduleConfig"]["MonitoringJobDefinitionName"] == names[1]
+    tags = sagemaker.list_tags(ResourceArn=schedule.physical_id)["Tags"]
+    assert tags == [{"Key": "sagemaker:project-name", "Value": "shop"}]
+    for _ in range(2):
+        provider.delete(context(cloud, "Schedule"), schedule.physical_id, scheduled(names[1]))
+        for one in made:
+            kind = provider_of("AWS::SageMaker::DataQualityJobDefinition")
+            kind.delete(context(cloud, "First"), one.physical_id, definition)
+    assert sagemaker.list_data_quality_job_definitions()["JobDefinitionSummaries"] == []

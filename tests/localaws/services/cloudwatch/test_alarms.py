@@ -16,7 +16,7 @@ from localaws import moto_bridge
 from localaws.cloud import Cloud
 from localaws.services.cloudwatch import alarms
 from scripts.rehearsal.embedded import embedded_aws
-from tests.support.queues import open_to
+from tests.support.queues import bodies, open_to
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -213,3 +213,52 @@ def test_looking_at_many_data_points_takes_little_time(cloud: Cloud) -> None:
     from localaws.services.cloudwatch.metrics import recent
 
     assert list(recent(cloud, ACCOUNT, REGION, 180)) == []
+
+
+def expression(**changed: Any) -> dict[str, Any]:
+    metrics = [
+        {
+            "Id": key,
+            "ReturnData": False,
+            "MetricStat": {"Metric": {"Namespace": "Test", "MetricName": name}, "Period": 86_400, "Stat": "Maximum"},
+        }
+        for key, name in (("m1", "A"), ("m2", "B"))
+    ]
+    both = {"Id": "both", "Expression": "MAX(METRICS())", "ReturnData": True}
+    return {
+        "AlarmName": "either", "Metrics": [both, *metrics], "EvaluationPeriods": 1, "Threshold": 5,
+        "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "ignore",
+    } | changed  # fmt: skip
+
+
+def test_an_alarm_on_an_expression_is_raised_by_each_of_its_metrics(cloud: Cloud) -> None:
+    """User Guide, "Create a CloudWatch alarm based on a metric math expression"."""
+    sqs, events = client(cloud, "sqs"), client(cloud, "events")
+    url, arn = open_to(sqs, "math", "events.amazonaws.com")
+    events.put_rule(Name="math", EventPattern=json.dumps({"source": ["aws.cloudwatch"]}))
+    events.put_targets(Rule="math", Targets=[{"Id": "q", "Arn": arn}])
+    client(cloud).put_metric_alarm(**expression())
+    assert shown(cloud, "either")["StateValue"] == "INSUFFICIENT_DATA"
+    client(cloud).put_metric_data(Namespace="Test", MetricData=[{"MetricName": "A", "Value": 1}])
+    assert shown(cloud, "either")["StateValue"] == "OK"
+    client(cloud).put_metric_data(Namespace="Test", MetricData=[{"MetricName": "B", "Value": 9}])
+    assert shown(cloud, "either")["StateValue"] == "ALARM"
+    received: list[Any] = []
+    until(lambda: received.extend(map(json.loads, bodies(sqs, url))) or len(received) == 2)  # type: ignore[func-returns-value]
+    detail = next(one["detail"] for one in received if one["detail"]["state"]["value"] == "ALARM")
+    assert [one["id"] for one in detail["configuration"]["metrics"]] == ["both", "m1", "m2"]
+    assert detail["configuration"]["metrics"][0]["expression"] == "MAX(METRICS())"
+
+
+@pytest.mark.parametrize(
+    ("changed", "refusal"),
+    [
+        ({"MetricName": "A", "Namespace": "Test"}, "ValidationError"),
+        ({"Metrics": expression()["Metrics"][1:]}, "NotSupported|not supported"),
+        ({"Metrics": [{**one, "ReturnData": True} for one in expression()["Metrics"]]}, "Exactly one of Metrics"),
+        ({"Metrics": [{**expression()["Metrics"][0], "Expression": "MAX(m9)"}, expression()["Metrics"][1]]}, "m9"),
+    ],
+)
+def test_an_alarm_on_wrong_metrics_is_refused(cloud: Cloud, changed: dict[str, Any], refusal: str) -> None:
+    with pytest.raises(ClientError, match=refusal):
+        client(cloud).put_metric_alarm(**expression(**changed))
