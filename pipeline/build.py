@@ -84,7 +84,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         }
 
     say(f"deploying version {version.number}: {version.arn}")
-    check_fits(golden, version.number, version.model)
+    check_fits(golden, version.number, version.model, version.columns)
     refuse_replacement(settings, settings.stages[0], clients)
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}

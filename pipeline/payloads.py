@@ -17,9 +17,11 @@ tests/golden-payloads.json:
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ from pipeline.documents import (
 GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
 MOST_PAYLOADS = 1000
 MOST_NAMED = 100  # payloads that the card names one by one
-JSON = "application/json"
+JSON, CSV = "application/json", "text/csv"
 ANY: Any = object()  # the expected answer of a payload that has a schema alone
 LARGEST_BODY = 6_291_456  # bytes (SageMaker Runtime API, InvokeEndpoint, Body)
 TOLERANCE = Rule(lambda value: is_real(value, 0, 1e300), "a number from 0", "0.01")
@@ -150,8 +152,11 @@ def digest(payload: Payload) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def check_fits(golden: Golden, number: int, model: str) -> None:
-    """UserError where a version cannot be tested with these payloads. model: that the version says it is"""
+def check_fits(golden: Golden, number: int, model: str, columns: int = 0) -> None:
+    """UserError where a version cannot be tested with these payloads.
+
+    model: that the version says it is; columns: that it learnt from, 0 where it does not say
+    """
     if golden.model and golden.model != model:
         other = f"one of {model}" if model else "of another one"
         raise UserError(
@@ -161,6 +166,31 @@ def check_fits(golden: Golden, number: int, model: str) -> None:
         )
     if not golden.of_version(number).payloads:
         raise UserError(f"{GOLDEN} holds no payload for version {number}: from_version and to_version leave it out")
+    if problems := of_other_width(golden.of_version(number), columns):
+        raise UserError(f"{GOLDEN}: {listed(problems)}")
+
+
+def of_other_width(golden: Golden, columns: int) -> list[str]:
+    """The requests in CSV that a model of so many columns, 0 for one not known, should not get.
+
+    XGBoost answers a row that lacks values: with the answer to another row.
+    """
+    problems = []
+    for one in golden.payloads if columns else ():
+        if one.content_type.partition(";")[0].strip().lower() == CSV:
+            sizes = {len(row) for row in rows_of(one.body.splitlines())}
+            if sizes != {columns}:
+                problems.append(
+                    f"{one.name}: a row of the body has {max(sizes - {columns}, default=0)} values, and the model "
+                    f"learns from {columns} columns: write one value for each"
+                )
+    return problems
+
+
+def rows_of(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The rows of CSV that hold anything, up to the first that is none."""
+    with contextlib.suppress(csv.Error):
+        yield from filter(any, csv.reader(lines, skipinitialspace=True))
 
 
 def read_golden(file: Path) -> Golden:

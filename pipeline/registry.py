@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     )
 
 MISSING = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
+NUMBER = re.compile("[0-9]{1,6}")
 IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+[:@].+")
 
 
 # What a training repository keeps with a version besides its metrics (seed-code/model-build/definition.py).
-ORIGIN = ("model", "data", "data-hash", "training-job", "commit", "author")
+ORIGIN = ("model", "columns", "data", "data-hash", "training-job", "commit", "author")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class Version:
     def model(self) -> str:
         """Which one of the training repository's models it is, "" where it does not say."""
         return self.origin.get("model", "")
+
+    @property
+    def columns(self) -> int:
+        """How many columns it learnt from, which a row of CSV must have; 0 where it does not say."""
+        said = self.origin.get("columns", "")
+        return int(said) if NUMBER.fullmatch(said) else 0
 
     @property
     def artifacts(self) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from definition import ECR_IMAGE, IMAGE_ACCOUNTS, IMAGES
-from hyperparameters import of_goal, of_xgboost
+from hyperparameters import is_reported, of_goal, of_xgboost
 from project import FILE, Project
 from steps.common import Table, UserError, is_number, read_table
 from steps.metrics import NAMES
@@ -28,6 +28,7 @@ VARIABLE, MOST_VARIABLES, LONGEST_VALUE = re.compile("[a-zA-Z_][a-zA-Z0-9_]*"), 
 LONGEST_HYPERPARAMETER = 2500  # API Reference, CreateTrainingJob, HyperParameters
 SET_HERE = {"sklearn": ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY")}
 NEEDED = ("preprocess.py", "train.py", "evaluate.py", "inference.py", "common.py")
+ACCELERATED, CURE = re.compile(r"ml\.(g|p|inf|trn|dl)[0-9]"), "take one without, for example ml.m5.large"
 INSTANCES = {"training_instance": "training", "processing_instance": "processing"}
 
 
@@ -65,10 +66,21 @@ def in_place(project: Project, region: str, instances: Mapping[str, list[str]]) 
         if value not in instances["serving"]:
             examples = near(value, instances["serving"])
             yield f"{setting(project, 'serving_instances')}: no endpoint runs on {value}. {examples}"
+    if project.framework == "sklearn":
+        yield from on_accelerators(project)
     if project.framework == "sklearn" and project.pipeline == "short":
         yield f'{setting(project, "pipeline")}: sklearn takes "full": its metrics come from steps/evaluate.py'
     if project.framework == "container" and project.pipeline == "full":
         yield f'{setting(project, "pipeline")}: an own container takes "short": it prints its metrics as it trains'
+
+
+def on_accelerators(project: Project) -> Iterator[str]:
+    """Its image is made for processors alone, as its tag says ("Docker Registry Paths", sagemaker-scikit-learn)."""
+    for key in (*INSTANCES, "serving_instances"):
+        value = getattr(project, key)
+        for one in value if isinstance(value, tuple) else (value,):
+            if ACCELERATED.match(one):
+                yield f"{setting(project, key)}: {one} has an accelerator, and scikit-learn's image uses none: {CURE}"
 
 
 def near(value: str, known: list[str]) -> str:
@@ -116,7 +128,7 @@ def of_metrics(project: Project) -> Iterator[str]:
         where = f"the evaluation of a {project.task} model measures {', '.join(NAMES[project.task])}"
     else:
         given = str(project.hyperparameters.get("eval_metric", ""))
-        names = [name for name in given.replace(" ", "").split(",") if name]
+        names = [name for name in given.replace(" ", "").split(",") if name and is_reported(name)]
         known = {f"{channel}:{name}" for channel in ("train", "validation") for name in names}
         where = f"the training measures {', '.join(sorted(known)) or 'nothing'}: see hyperparameters, eval_metric"
     for name, metric in project.metrics.items():

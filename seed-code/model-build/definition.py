@@ -358,6 +358,7 @@ def register_step(these: Names, project: Project) -> dict[str, Any]:
         "CustomerMetadataProperties": {
             **{name: join(value) for name, value in metrics.items()},
             "model": project.name,  # the golden payloads of the deploy repository name it too
+            **({"columns": str(len(project.features))} if project.framework == "xgboost" else {}),  # of a row in CSV
             "training-job": get("Steps.Train.TrainingJobName"),
             **{name: filled[name] for name in ("data", "data-hash", "commit", "author")},
         },

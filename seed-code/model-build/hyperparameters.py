@@ -64,6 +64,14 @@ MORE_IS_BETTER = {
 }  # fmt: skip
 
 
+def is_reported(measure: str) -> bool:
+    """Whether a training job reports it as a metric: those of "Tune an XGBoost Model" by their names there.
+
+    With a threshold (error@0.7) it is printed under another name, and tweedie-nloglik always is: with its power.
+    """
+    return "@" not in measure and measure != "tweedie-nloglik"
+
+
 def of_goal(metric: str, wanted: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the goal and the bound of a metric whose meaning is known."""
     name = metric.rpartition(":")[2].partition("@")[0]

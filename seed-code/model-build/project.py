@@ -110,6 +110,8 @@ def read(root: Path = ROOT, model: str = "") -> Project:
         raise UserError("\n".join(f"{FILE}, [{name}]: {problem}" for problem in problems))
     values: dict[str, Any] = {key: tuple(value) if key in LISTS else value for key, value in table.items()}
     found = Project(name=str(name), root=root, **values)
+    if not found.file.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"{FILE}, [{name}] data is {found.data!r}, outside the repository: put the file into data/")
     names = read_table(root / found.data, found.header).names
     return Project(**{**vars(found), "names": tuple(names)})
 
@@ -136,6 +138,8 @@ def problems_of(table: Mapping[str, Any]) -> list[str]:
             problems.append(f"{key} is {value!r}: write {' or '.join(CHOICES[key])}")
         elif key in LISTS and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             problems.append(f"{key} is {value!r}: write a list of texts")
+        elif key == "serving_instances" and not value:
+            problems.append('serving_instances is empty: name one, for example ["ml.m5.large"], or leave it out')
         elif key in TABLES and not isinstance(value, dict):
             problems.append(f"{key} is {value!r}: write a table")
         elif key in TEXTS and not (isinstance(value, str) and value):
@@ -148,6 +152,8 @@ def problems_of(table: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"label is {label!r}: write the column's name, or its number from 1 on in a file without header"
         )
+    if table.get("positive") and table.get("task") in TASKS and table["task"] != "binary":
+        problems.append(f'positive belongs to task = "binary", and task is "{table["task"]}": leave it out')
     metrics = table.get("metrics", {})
     for metric, wanted in metrics.items() if isinstance(metrics, dict) else ():
         problems += metric_problems(metric, wanted) + name_problems(metric, "metrics: the name")

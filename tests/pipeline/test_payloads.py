@@ -11,6 +11,7 @@ import pytest
 from pipeline.answers import wrong
 from pipeline.console import UserError
 from pipeline.payloads import ANY, Golden, Payload, check_fits, read_golden, recorded
+from pipeline.registry import read_version
 from tests.support import ROOT
 
 FILE = ROOT / "seed-code/model-deploy/tests/golden-payloads.json"
@@ -85,6 +86,31 @@ def test_payloads_of_another_model_are_refused() -> None:
     for model, other in (("churn", "one of churn"), ("", "of another one")):
         with pytest.raises(UserError, match=f"holds the payloads of the model iris, and version 1 is {other}: "):
             check_fits(golden, 1, model)
+
+
+def test_rows_of_another_width_than_the_version_learnt_from_are_refused(tmp_path: Path) -> None:
+    bodies = {"short": "1,2", "long": "1,2,3,4,5\n1,2,3,4\n", "right": "1,2,3,4\n\n1,2,3,4"}
+    rows = [{**GOOD, "name": name, "body": body} for name, body in bodies.items()]
+    golden = read(tmp_path, payloads=[*rows, {**GOOD, "name": "other", "content_type": "text/libsvm", "body": "0:1"}])
+    check_fits(golden, 1, "")
+    with pytest.raises(UserError) as refusal:
+        check_fits(golden, 1, "", columns=4)
+    said = "golden-payloads.json: short: a row of the body has 2 values, and the model learns from 4 columns: write one"
+    assert said in str(refusal.value)
+    assert "long: a row of the body has 5 values" in str(refusal.value)
+    assert "right" not in str(refusal.value)
+    assert "other" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("said", "columns"), [("4", 4), ("", 0), ("four", 0), ("-4", 0), ("9" * 200, 0)])
+def test_a_version_says_how_many_columns_it_learnt_from(said: str, columns: int) -> None:
+    package = {
+        "ModelPackageArn": "arn", "ModelPackageGroupName": "iris", "ModelPackageVersion": 1,
+        "ModelApprovalStatus": "Approved", "ModelPackageStatus": "Completed",
+        "InferenceSpecification": {"Containers": [{"Image": "image"}]}, "CustomerMetadataProperties": {"columns": said},
+    }  # fmt: skip
+    version = read_version(package, "", None)
+    assert (version.columns, version.metrics) == (columns, {})
 
 
 def test_recorded_answers_take_the_place_of_the_expected_ones(tmp_path: Path) -> None:

@@ -6,11 +6,9 @@ Build would refuse (docs/decisions/0065-a-team-rehearses-its-change.md).
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,16 +154,8 @@ def of_payloads(folder: Path, model: str) -> list[str]:
 
 def of_requests(folder: Path, features: int) -> list[str]:
     """What a model of so many features, 0 for one not known, would not take of the requests in CSV."""
-    problems = []
-    for one in payloads.read_golden(folder / payloads.GOLDEN).of_version(1).payloads if features else ():
-        if one.content_type.partition(";")[0].strip().lower() == "text/csv":
-            sizes = {len(row) for row in rows_of(one.body.splitlines())}
-            if sizes != {features}:
-                problems.append(
-                    f"{payloads.GOLDEN}: {one.name}: a row of the body has {max(sizes - {features}, default=0)} "
-                    f"values, and the model learns from {features} columns: write one value for each"
-                )
-    return problems
+    golden = payloads.read_golden(folder / payloads.GOLDEN).of_version(1)
+    return [f"{payloads.GOLDEN}: {text}" for text in payloads.of_other_width(golden, features)]
 
 
 def features_of(training: Path) -> int:
@@ -177,15 +167,9 @@ def features_of(training: Path) -> int:
     if table.get("framework") != "xgboost" and (table.get("framework") != "sklearn" or own):
         return 0
     with (training / table["data"]).open(encoding="utf-8-sig", errors="replace", newline="") as data:
-        first = next(rows_of(data), [])
+        first = next(payloads.rows_of(data), [])
     ignored = table.get("ignore")
     return max(0, len(first) - 1 - (len(ignored) if isinstance(ignored, list) else 0))
-
-
-def rows_of(lines: Iterable[str]) -> Iterator[list[str]]:
-    """The rows of CSV that hold anything, up to the first that is none."""
-    with contextlib.suppress(csv.Error):
-        yield from filter(any, csv.reader(lines, skipinitialspace=True))
 
 
 def files_differ(one: Path, other: Path) -> bool:

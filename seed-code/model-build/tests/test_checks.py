@@ -151,6 +151,20 @@ def test_the_examples_are_right(name: str) -> None:
         ('"Mine"', f'"{"x" * 1025}"', r"description is not one line", r"of at most 1024 characters: shorten it"),
         ('"validation:merror"', '"merror (%)"', r"metrics: the name 'merror \(%\)'", r"write at most 63 letters"),
         ('label = "kind"', 'label = "kind"\nignore = ["weight"]', r"no column weight", r"It has kind, size, colour"),
+        ('label = "kind"', 'label = "kind"\nserving_instances = []', r"serving_instances is empty", r"name one"),
+        ('label = "kind"', 'label = "kind"\npositive = "1"', r"positive belongs to task = .binary.", r"leave it out"),
+        (
+            "data/mine.csv",
+            "../mine.csv",
+            r"\] data is '\.\./mine\.csv', outside the repository",
+            r"put the file into data/",
+        ),
+        (
+            '"merror"\n[mine.metrics]\n"validation:merror"',
+            '"error@0.7,merror"\n[mine.metrics]\n"validation:error@0.7"',
+            r"metrics: validation:error@0.7 is not measured",
+            r"the training measures train:merror, validation:merror",
+        ),
     ],
 )
 def test_mistakes_in_project_toml_are_refused(repository: Path, old: str, new: str, place: str, cure: str) -> None:
@@ -194,6 +208,16 @@ def test_mistakes_in_the_data_are_refused(repository: Path, old: str, new: str, 
         ("accuracy", "merror", "merror is not measured; the evaluation of a binary model measures accuracy, precision"),
         ('positive = "1"', 'positive = "yes"', "positive is 'yes': name one of 0, 1"),
         ('task = "binary"', 'task = "binary"\npipeline = "short"', 'sklearn takes "full"'),
+        (
+            'task = "binary"',
+            'task = "binary"\ntraining_instance = "ml.g5.xlarge"',
+            "has an accelerator, and scikit-learn",
+        ),
+        (
+            'task = "binary"',
+            'task = "binary"\nserving_instances = ["ml.m5.large", "ml.inf1.xlarge"]',
+            "serving_instances: ml.inf1.xlarge has an accelerator, and scikit-learn's image uses none: take one",
+        ),
         ('task = "binary"', 'task = "binary"\nprocessing_instance = "ml.p9.huge"', "no processing job runs on ml.p9"),
     ],
 )
