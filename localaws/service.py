@@ -97,12 +97,15 @@ class Service:
 
     name: botocore's name of the service
     moto: the operations that moto answers, or EVERY
-    invalid: the error code for an input that breaks the API's model; "" leaves inputs unchecked
+    invalid: the error code for an input that breaks the API's model, or the service's way to refuse it (shapes.check);
+        "" leaves inputs unchecked
     by_text: handlers hand the request's text on to moto, so that a request must have one (Call.http)
     owner: the account whose state moto answers from, where it is not the caller's (moto knows no other)
     """
 
-    def __init__(self, name: str, *, moto: Iterable[str] | str = (), invalid: str = "", by_text: bool = False) -> None:
+    def __init__(
+        self, name: str, *, moto: Iterable[str] | str = (), invalid: shapes.Invalid = "", by_text: bool = False
+    ) -> None:
         self.name = name
         self.moto = moto if isinstance(moto, str) else frozenset(moto)
         self.invalid = invalid

@@ -57,6 +57,42 @@ def check_bucket_policy(policy: Policy, bucket: str) -> None:
                 raise MalformedPolicy("Policy has invalid resource")
 
 
+# SNS Developer Guide, "Amazon SNS API permissions"; Receive, which it does not list, is taken (aws/aws-cli#3143).
+TOPIC_ACTIONS = {
+    "addpermission", "deletetopic", "getdataprotectionpolicy", "gettopicattributes", "listsubscriptionsbytopic",
+    "listtagsforresource", "publish", "putdataprotectionpolicy", "receive", "removepermission", "settopicattributes",
+    "subscribe",
+}  # fmt: skip
+
+
+def check_topic_policy(policy: Policy, topic: str) -> None:
+    """A topic's policy names actions on a topic one by one, and speaks of this topic only."""
+    for statement in policy.statements:
+        parts = [action.lower().partition(":") for action in statement.actions]
+        if any(service != "sns" or action not in TOPIC_ACTIONS for service, _, action in parts):
+            raise MalformedPolicy("Invalid parameter: Policy statement action out of service scope!")
+        if any(not resource_like(resource, topic, {}) for resource in statement.resources or ()):
+            raise MalformedPolicy("Invalid parameter: Policy statement resource is not this topic")
+
+
+def check_queue_policy(policy: Policy) -> None:
+    """A queue's policy speaks of SQS's actions (SQS API Reference, SetQueueAttributes: InvalidAttributeValue)."""
+    if any(foreign(action, "sqs") for statement in policy.statements for action in statement.actions):
+        raise MalformedPolicy("Invalid value for the parameter Policy.")
+
+
+def check_repository_policy(policy: Policy) -> None:
+    """A repository's policy has ECR's actions and no Resource (ECR User Guide, "Private repository policies")."""
+    for statement in policy.statements:
+        if statement.resources or any(foreign(action, "ecr") for action in statement.actions):
+            what = "Invalid parameter at 'PolicyText' failed to satisfy constraint:"
+            raise MalformedPolicy(f"{what} 'Invalid repository policy provided'")
+
+
+def foreign(action: str, service: str) -> bool:
+    return action != "*" and action.lower().partition(":")[0] != service
+
+
 def check_lockout(policy: Policy, principal: Principal, account: str) -> None:
     """MalformedPolicy unless the principal that writes the key policy could change it again."""
     context = {

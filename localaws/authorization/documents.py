@@ -12,13 +12,21 @@ from dataclasses import dataclass
 
 from awslang.errors import AwsError
 from awslang.policy import document
-from awslang.policy.document import MalformedPolicy
-from awslang.policy.resource_policies import check_bucket_policy, check_lockout, known_service
+from awslang.policy.document import MalformedPolicy, Policy
+from awslang.policy.resource_policies import (
+    check_bucket_policy,
+    check_lockout,
+    check_queue_policy,
+    check_repository_policy,
+    check_topic_policy,
+    known_service,
+)
 from awslang.policy.saving import READ_AS, Kind, check_saved
 from localaws import moto_bridge
 from localaws.authorization import state
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
+from localaws.cloud import arn
 
 
 @dataclass(frozen=True)
@@ -72,12 +80,24 @@ def check(call: Call) -> None:
             for statement in policy.statements:
                 for kind, value in statement.principals or ():
                     check_principal(call.account, kind, value)
-        if call.service == "s3":
-            check_bucket_policy(policy, call.params["Bucket"])
+        check_of_service(policy, call)
         if call.service == "kms" and not call.params.get("BypassPolicyLockoutSafetyCheck"):
             check_lockout(policy, call.principal, call.account)
     except MalformedPolicy as error:
         raise AwsError(place.code, str(error)) from error
+
+
+def check_of_service(policy: Policy, call: Call) -> None:
+    """MalformedPolicy for what the service does not take in the policy of its resource."""
+    if call.service == "s3":
+        check_bucket_policy(policy, call.params["Bucket"])
+    elif call.service == "sns":
+        own = arn("sns", call.region, call.account, call.params.get("Name", ""))
+        check_topic_policy(policy, call.params.get("TopicArn", own))
+    elif call.service == "sqs":
+        check_queue_policy(policy)
+    elif call.service == "ecr":
+        check_repository_policy(policy)
 
 
 def _document(call: Call) -> tuple[Place | None, str]:

@@ -22,7 +22,7 @@ from localaws.cloudformation.stacks import Stack, new_stack, stacks_of
 from localaws.cloudformation.updates import Update
 from localaws.service import Service
 
-cloudformation = Service("cloudformation")
+cloudformation = Service("cloudformation", invalid="ValidationError")
 
 
 @cloudformation.operation("CreateStack")

@@ -11,6 +11,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto.core.utils import get_service_model
 from moto.kms.models import Key
+from moto.s3 import notifications as moto_notifications
 from moto.sns.models import Subscription
 from moto.sqs.models import Queue
 
@@ -21,16 +22,18 @@ from localaws.service import EVERY
 from localaws.services.codebuild.images import check_environment
 from localaws.services.iam import ids
 from localaws.services.kms import service as kms
+from localaws.services.s3 import destinations
 from localaws.services.sns import delivery
 from localaws.services.sqs import service as sqs
 from scripts.rehearsal.embedded import embedded_aws
-from tests.support import corrections_answers, corrections_operation, corrections_storage
+from tests.support import corrections_answers, corrections_operation, corrections_requests, corrections_storage
 from tests.support.authorization import allow, session
 from tests.support.corrections_world import PROBES, A, B, World, refusal
 from tests.support.waiting import until
 
 assert corrections_answers  # they fill PROBES
 assert corrections_operation
+assert corrections_requests
 assert corrections_storage
 
 
@@ -55,6 +58,7 @@ def moto_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "cut", lambda call, answer: answer)
     monkeypatch.setattr(Key, "to_dict", kms._metadata)
     monkeypatch.delattr(kms.Keys, "__missing__")
+    monkeypatch.setattr(moto_notifications, "send_test_event", destinations._test_event)
     monkeypatch.setattr(Subscription, "publish", delivery._publish)
     monkeypatch.setattr(Queue, "attributes", property(sqs._attributes))
     monkeypatch.setattr(moto_bridge, "error_of", lambda call, status, body: (status, body))

@@ -96,10 +96,12 @@ def test_moto_reads_the_names_of_a_services_operations_once() -> None:
 def test_moto_draws_letters_and_digits() -> None:
     """MotoRandom.get_random_string: 52 of them for every answer, drawn one by one."""
     assert moto_random.get_random_string.__func__ is moto_bridge._random_string
-    drawn = moto_random.get_random_string(500)
-    assert len(drawn) == 500
+    drawn = moto_random.get_random_string(5_000)  # so many that none of the 62 characters is missing by chance
+    assert len(drawn) == 5_000
     assert set(drawn) == set(string.ascii_letters + string.digits)
-    assert set(moto_random.get_random_string(500, include_digits=False, lower_case=True)) == set(string.ascii_lowercase)
+    assert set(moto_random.get_random_string(5_000, include_digits=False, lower_case=True)) == set(
+        string.ascii_lowercase
+    )
 
 
 def test_moto_makes_the_state_of_an_account_once() -> None:

@@ -192,7 +192,6 @@ def described(content: bytes) -> dict[str, Any]:
 @aws_lambda.operation("CreateFunction")
 def create_function(call: Call) -> dict[str, Any]:
     params = call.params
-    shapes.check(call)
     check_limits(params)
     refuse_unsupported(params)
     refuse_unsupported(params["Code"])
@@ -279,7 +278,6 @@ def update_function_code(call: Call) -> dict[str, Any]:
 @aws_lambda.operation("UpdateFunctionConfiguration")
 def update_function_configuration(call: Call) -> dict[str, Any]:
     function, _ = find(call)
-    shapes.check(call)
     check_limits(call.params)
     refuse_unsupported(call.params)
     check_runtime(call.params.get("Runtime") or function.latest.shown["Runtime"], "update-block")

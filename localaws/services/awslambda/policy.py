@@ -13,7 +13,6 @@ from typing import Any
 from awslang.errors import AwsError, NotSupported
 from awslang.policy.action_table import table
 from awslang.policy.document import MalformedPolicy
-from localaws import shapes
 from localaws.authorization.documents import check_principal
 from localaws.calls import Call
 from localaws.cloud import new_id
@@ -86,7 +85,6 @@ def check_action(action: str) -> None:
 @aws_lambda.operation("AddPermission")
 def add_permission(call: Call) -> dict[str, Any]:
     function, name = find(call)
-    shapes.check(call)
     for member in ("FunctionUrlAuthType", "InvokedViaFunctionUrl", "EventSourceToken"):
         if call.params.get(member):
             raise NotSupported(f"lambda:AddPermission with {member}")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from localaws.service import Service
 
-aws_lambda = Service("lambda")
+aws_lambda = Service("lambda", invalid="ValidationException")

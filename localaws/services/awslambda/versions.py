@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import new_id
 from localaws.services.awslambda.service import aws_lambda
@@ -105,7 +104,6 @@ def routed(routing: Mapping[str, Any] | None) -> dict[str, Any]:
 @aws_lambda.operation("CreateAlias")
 def create_alias(call: Call) -> dict[str, Any]:
     function, _ = find(call)
-    shapes.check(call)
     name, version = call.params["Name"], call.params["FunctionVersion"]
     if re.fullmatch(r"[0-9]+", name):
         raise invalid(f"Alias name {name} must not be a number")
@@ -188,7 +186,6 @@ INVOKE_MEMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "Destinati
 
 def configure_invoke(call: Call, before: Mapping[str, Any]) -> dict[str, Any]:
     function, name = find(call)
-    shapes.check(call)
     check_invoke_config(call.params)
     version_of(function, name.qualifier)
     config = {**before, **{k: call.params[k] for k in INVOKE_MEMBERS if call.params.get(k) is not None}}

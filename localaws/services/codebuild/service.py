@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from localaws.service import Service
 
-codebuild = Service("codebuild")
+codebuild = Service("codebuild", invalid="InvalidInputException")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import time
 import zipfile
@@ -10,7 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import NotSupported
+from moto.core.utils import get_service_model
+
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id, refuse_unless
 from localaws.service import Service
@@ -30,8 +33,25 @@ from localaws.services.codecommit.state import (
     state,
     tell,
 )
+from localaws.shapes import Violation
 
-codecommit = Service("codecommit")
+
+def refused(call: Call, found: list[Violation]) -> AwsError | None:
+    """The operation's own error for a member: InvalidBranchNameException, BranchNameRequiredException (API Reference,
+    "Errors" of each operation). None where it has none: the handler says what AWS does then.
+    """
+    model = get_service_model("codecommit").operation_model(call.operation)
+    known = {shape.name for shape in model.error_shapes}
+    for one in found:
+        name = re.findall(r"[A-Za-z]+", one.path)[-1]
+        name = name[0].upper() + name[1:]
+        code = f"{name}RequiredException" if one.missing else f"Invalid{name}Exception"
+        if code in known:
+            return AwsError(code, str(one))
+    return None
+
+
+codecommit = Service("codecommit", invalid=refused)
 
 MAX_TAGS = 50
 

@@ -16,8 +16,8 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
 from localaws.service import Service
 
-codeconnections = Service("codeconnections")
-codestar_connections = Service("codestar-connections")
+codeconnections = Service("codeconnections", invalid="ValidationException")
+codestar_connections = Service("codestar-connections", invalid="ValidationException")
 
 PROVIDERS = ("Bitbucket", "GitHub", "GitHubEnterpriseServer", "GitLab", "GitLabSelfManaged", "AzureDevOps")
 INSTALLED = ("GitHubEnterpriseServer", "GitLabSelfManaged")  # they need a host

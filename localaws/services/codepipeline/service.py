@@ -16,7 +16,7 @@ from localaws.services.codepipeline.polling import watch
 from localaws.services.codepipeline.state import ENDED, PRINCIPAL, Execution, Pipeline, now, pipeline_session
 from localaws.services.events.service import rule_that_started
 
-codepipeline = Service("codepipeline")
+codepipeline = Service("codepipeline", invalid="ValidationException")
 
 PIPELINES = 1000  # in an account and Region ("Quotas in AWS CodePipeline")
 WAITING = 50  # executions of a QUEUED or PARALLEL pipeline at the same time

@@ -26,6 +26,7 @@ events = Service(
     moto=(
         "CreateEventBus", "DeleteEventBus", "DescribeEventBus", "ListEventBuses", "PutPermission", "RemovePermission",
     ),
+    invalid="ValidationException",
 )  # fmt: skip
 
 TARGETS_PER_RULE = 5  # EventBridge User Guide, "Amazon EventBridge quotas"

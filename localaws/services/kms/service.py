@@ -16,11 +16,12 @@ from localaws.cloud import arn
 from localaws.service import EVERY, Service
 from localaws.services.kms import managed
 from localaws.services.kms.state import ACROSS_ACCOUNTS, find_key, key_arn, key_of, key_of_ciphertext, usable_key
+from localaws.services.kms.usage import check_new, check_use
 
 kms = Service("kms", moto=EVERY, invalid="ValidationException")
 
 USE = (
-    "CreateGrant", "DeriveSharedSecret", "DisableKeyRotation", "Encrypt",
+    "DeriveSharedSecret", "DisableKeyRotation", "Encrypt",
     "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext",
     "GenerateMac", "GetPublicKey", "RotateKeyOnDemand", "Sign", "Verify", "VerifyMac",
 )  # fmt: skip
@@ -76,8 +77,14 @@ def key_alias(call: Call) -> None:
 @kms.before(*USE)
 def in_use(call: Call) -> None:
     """Only an enabled key is used."""
-    if find_key(key := key_of(call)) is not None:  # moto refuses one that does not exist
+    if (found := find_key(key := key_of(call))) is not None:  # moto refuses one that does not exist
         usable_key(key, "")
+        check_use(call, found)
+
+
+@kms.before("CreateKey")
+def new_key(call: Call) -> None:
+    check_new(call.params)
 
 
 @kms.before("Decrypt")

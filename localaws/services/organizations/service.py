@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ from moto.organizations import models as moto_models
 from moto.organizations import utils as moto_utils
 
 from awslang.errors import AwsError
-from localaws import moto_bridge
+from localaws import moto_bridge, shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud, new_id
 from localaws.service import Service
+from localaws.shapes import Violation
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 ACCOUNT_ROLE = "OrganizationAccountAccessRole"
@@ -37,7 +39,20 @@ WRITES = (
     "TagResource", "UntagResource", "UpdateOrganizationalUnit",
 )  # fmt: skip
 
-organizations = Service("organizations", moto=("DescribeOrganization",), by_text=True)
+
+def refused(call: Call, found: list[Violation]) -> AwsError:
+    """InvalidInputException with its reason (API Reference, "Errors" of each operation)."""
+    first, reason = found[0], "INVALID_PATTERN"
+    if first.missing:
+        reason = "INPUT_REQUIRED"
+    elif "enum" in first.rule:
+        reason = "INVALID_ENUM"
+    elif bound := re.search("(length|value) (less|greater) than", first.rule):
+        reason = f"{'MAX' if bound[2] == 'less' else 'MIN'}_{bound[1].upper()}_EXCEEDED"
+    return AwsError("InvalidInputException", shapes.wording(found), Reason=reason)
+
+
+organizations = Service("organizations", moto=("DescribeOrganization",), by_text=True, invalid=refused)
 if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
     moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(STACK_SETS)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from awslang.errors import AwsError
 from awslang.policy.action_table import Table
 from awslang.policy.document import Policy, parse_resource
 from localaws.authorization.needs import tag_keys
@@ -21,7 +22,7 @@ from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.service import Access, Need, policies_in_moto
 from localaws.services.kms.state import key_arn, resource_aliases
-from localaws.services.s3.service import CONDITIONAL, s3
+from localaws.services.s3.service import CONDITIONAL, NOT_WELL_FORMED, s3
 from localaws.services.s3.state import bucket_key, bucket_owner, bucket_state, default_key, object_state, object_tags
 
 # Operations whose action has another name, on the bucket.
@@ -121,6 +122,8 @@ def actions_of(call: Call, known_actions: dict[str, list[str]]) -> list[Action]:
     if operation in BUCKET:
         return [Action(BUCKET[operation], bucket)]
     if operation == "DeleteObjects":
+        if not params.get("Delete", {}).get("Objects"):
+            raise AwsError("MalformedXML", NOT_WELL_FORMED)
         return [
             Action("DeleteObjectVersion" if item.get("VersionId") else "DeleteObject", bucket, item["Key"])
             for item in params.get("Delete", {}).get("Objects", [])

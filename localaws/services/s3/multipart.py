@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from moto.s3.models import OWNER
 
 from awslang.errors import AwsError
 from localaws.calls import Call
-from localaws.services.s3.service import s3
+from localaws.services.s3.service import conditional_write, s3
 from localaws.services.s3.state import bucket_state
 
 MOST = 1_000  # uploads and prefixes of one answer
@@ -27,6 +28,16 @@ def started(call: Call, _: Any) -> None:
     for upload in list(bucket_state(call.params["Bucket"]).multiparts.values()):
         if not hasattr(upload, STARTED):
             setattr(upload, STARTED, (datetime.now(UTC), call.principal.arn))
+
+
+@s3.before("CompleteMultipartUpload")
+def completed(call: Call) -> None:
+    """Parts in the order of their numbers (API Reference, CompleteMultipartUpload: InvalidPartOrder)."""
+    conditional_write(call)
+    numbers = [part.get("PartNumber", 0) for part in (call.params.get("MultipartUpload") or {}).get("Parts") or []]
+    if any(after <= before for before, after in pairwise(numbers)):
+        message = "The list of parts was not in ascending order. The parts list must be specified in order by part "
+        raise AwsError("InvalidPartOrder", f"{message}number.")
 
 
 def whole(text: str) -> str:

@@ -5,7 +5,13 @@ KMS Developer Guide, "Key states of AWS KMS keys"; S3 API Reference, PutObject, 
 
 from __future__ import annotations
 
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.s3.models import FakeDeleteMarker
+
 from awslang.errors import AwsError
+from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.services.kms.state import key_arn, usable_key
 from localaws.services.s3.access import copy_source
@@ -46,18 +52,55 @@ def part_of_upload(call: Call) -> None:
         raise AwsError("InvalidArgument", message, ArgumentName="partNumber")
 
 
-@s3.before("PutObjectTagging", "PutBucketTagging")
-def distinct_tags(call: Call) -> None:
+@s3.before("PutBucketTagging")
+def distinct_tags(call: Call) -> dict[str, str]:
     """A key has one value (S3 API Reference, PutObjectTagging, PutBucketTagging: InvalidTag)."""
-    keys = [tag["Key"] for tag in call.params["Tagging"]["TagSet"]]
-    if len(set(keys)) < len(keys):
+    tags = (call.params.get("Tagging") or {}).get("TagSet") or []
+    found = {tag["Key"]: tag["Value"] for tag in tags}
+    if len(found) < len(tags):
         raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key")
+    return found
+
+
+@s3.operation("PutObjectTagging")
+def put_object_tagging(call: Call) -> dict[str, Any]:
+    """The new set in place of the former one, none of them too (API Reference, PutObjectTagging); moto breaks then."""
+    bucket, key, version = call.params["Bucket"], call.params["Key"], call.params.get("VersionId", "")
+    tags = distinct_tags(call)
+    if bucket_state(bucket) is None:
+        raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
+    found = object_state(bucket, key, version)
+    if found is None:
+        code, what = ("NoSuchVersion", "version") if version else ("NoSuchKey", "key")
+        raise AwsError(code, f"The specified {what} does not exist.", 404, Key=key)
+    if isinstance(found, FakeDeleteMarker):
+        raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+    try:
+        moto_bridge.backend("s3", bucket_owner(bucket), "aws").put_object_tagging(found, tags)
+    except ServiceException as error:
+        raise AwsError(error.code, error.message) from error
+    return {"VersionId": str(found.version_id)} if bucket_state(bucket).is_versioned else {}
 
 
 @s3.before("CopyObject")
 def copy_object(call: Call) -> None:
     started(call)
-    readable(call, *copy_source(call.params))
+    bucket, key, version = copy_source(call.params)
+    readable(call, bucket, key, version)
+    if (bucket, key, version) == (call.params["Bucket"], call.params["Key"], "") and not changed(call):
+        message = "This copy request is illegal because it is trying to copy an object to itself without changing the "
+        what = "object's metadata, storage class, website redirect location or encryption attributes."
+        raise AwsError("InvalidRequest", message + what)
+
+
+# What a copy of an object to itself may change.
+CHANGES = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "SSECustomerAlgorithm",
+           "ChecksumAlgorithm", "ObjectLockMode", "ObjectLockLegalHoldStatus")  # fmt: skip
+
+
+def changed(call: Call) -> bool:
+    directives = {call.params.get("MetadataDirective"), call.params.get("TaggingDirective")}
+    return "REPLACE" in directives or any(call.params.get(name) for name in CHANGES)
 
 
 @s3.before("UploadPartCopy")

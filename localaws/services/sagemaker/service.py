@@ -5,4 +5,4 @@ from __future__ import annotations
 from localaws.service import Service
 
 sagemaker = Service("sagemaker", invalid="ValidationException")
-sagemaker_runtime = Service("sagemaker-runtime")
+sagemaker_runtime = Service("sagemaker-runtime", invalid="ValidationError")

@@ -5,11 +5,24 @@ from __future__ import annotations
 import json
 import re
 
-from awslang.errors import AwsError, NotSupported
-from localaws.calls import Call
-from localaws.service import EVERY, Service
+from botocore import xform_name
 
-sns = Service("sns", moto=EVERY)
+from awslang.errors import AwsError, NotSupported
+from localaws import moto_bridge
+from localaws.calls import Call
+from localaws.cloud import arn
+from localaws.service import EVERY, Service
+from localaws.shapes import Violation, wording
+
+
+def refused(call: Call, found: list[Violation]) -> AwsError:
+    """API Reference, "Common Errors" (ValidationError, of what is missing); "Errors" of each operation."""
+    if found[0].missing:
+        return AwsError("ValidationError", wording(found))
+    return AwsError("InvalidParameter", f"Invalid parameter: {wording(found)}")
+
+
+sns = Service("sns", moto=EVERY, invalid=refused)
 
 TOPIC_ATTRIBUTES = {
     "DeliveryPolicy", "DisplayName", "FifoTopic", "Policy", "SignatureVersion", "TracingConfig", "KmsMasterKeyId",
@@ -20,7 +33,7 @@ QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
 PROTOCOLS = {"http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose"}
 
 
-@sns.before("CreateTopic", "SetTopicAttributes")
+@sns.before("SetTopicAttributes")
 def topic_attributes(call: Call) -> None:
     names = [
         *call.params.get("Attributes", {}),
@@ -28,6 +41,36 @@ def topic_attributes(call: Call) -> None:
     ]
     if wrong := [name for name in names if name not in TOPIC_ATTRIBUTES and not FEEDBACK.fullmatch(name)]:
         raise AwsError("InvalidParameter", f"Invalid parameter: AttributeName ({wrong[0]})")
+
+
+@sns.before("CreateTopic")
+def same_topic(call: Call) -> None:
+    """A topic that exists is answered again, if what the request asks for is what it has (API Reference, CreateTopic;
+    the words are those of aws/aws-sdk users: localstack/localstack#2405, MassTransit/MassTransit#3721).
+    """
+    topic_attributes(call)
+    params = call.params
+    topic = arn("sns", call.region, call.account, params["Name"])
+    found = moto_bridge.backend("sns", call.account, call.region).topics.get(topic)
+    if found is None:
+        return
+    for one in params.get("Tags") or []:
+        if found._tags.get(one["Key"]) != one["Value"]:
+            what = "Invalid parameter: Tags Reason: Topic already exists with different tags"
+            raise AwsError("InvalidParameter", what)
+    for name, value in (params.get("Attributes") or {}).items():
+        if plain(getattr(found, xform_name(name), "")) != plain(value):
+            what = "Invalid parameter: Attributes Reason: Topic already exists with different attributes"
+            raise AwsError("InvalidParameter", what)
+
+
+def plain(value: object) -> object:
+    """An attribute's value, to compare: moto keeps some as they are asked for, others as booleans or as JSON."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def check_subscription(call: Call) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,10 +10,27 @@ from moto.sqs.models import Queue
 
 from awslang.bounded import is_number
 from awslang.errors import AwsError
+from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
+from localaws.shapes import Violation
 
-sqs = Service("sqs", moto=EVERY)
+
+def refused(call: Call, found: list[Violation]) -> AwsError | None:
+    """API Reference, GetQueueAttributes (InvalidAttributeName); "Common Errors" (MissingParameter).
+
+    The model gives ReceiveMessage the attributes of queues; its page has those of messages, which moto checks.
+    """
+    found = [one for one in found if call.operation != "ReceiveMessage" or one.missing]
+    if not found:
+        return None
+    first = found[0]
+    if first.missing:
+        return AwsError("MissingParameter", f"The request must contain the parameter {first.path.title()}.")
+    return AwsError("InvalidAttributeName", f"Unknown Attribute {first.value}.")
+
+
+sqs = Service("sqs", moto=EVERY, invalid=refused)
 _attributes = Queue.attributes.fget
 
 
@@ -72,6 +90,28 @@ def queue_attributes(call: Call) -> None:
             least, most = RANGES[name]
             if not is_number(str(value)) or not least <= int(value) <= most:
                 raise AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+    if redrive := attributes.get("RedrivePolicy"):
+        check_redrive(call, redrive)
+
+
+def check_redrive(call: Call, text: str) -> None:
+    """To a queue of the same account and Region, after 1 to 1,000 receives (SQS Developer Guide, "Configure a
+    dead-letter queue"; API Reference, SetQueueAttributes: RedrivePolicy, InvalidParameterValue).
+    """
+    what = f"Value {text} for parameter RedrivePolicy is invalid. Reason:"
+    try:
+        policy = json.loads(text)
+    except ValueError:
+        policy = None
+    if not isinstance(policy, dict):
+        raise AwsError("InvalidParameterValue", f"{what} Redrive policy is not a valid JSON map.")
+    target, most = policy.get("deadLetterTargetArn"), policy.get("maxReceiveCount")
+    if most is not None and (not is_number(str(most)) or not 1 <= int(most) <= 1_000):
+        message = f"{what} Invalid value for maxReceiveCount: {most}, valid values are from 1 to 1000 both inclusive."
+        raise AwsError("InvalidParameterValue", message)
+    known = moto_bridge.backend("sqs", call.account, call.region).queues.values()
+    if target and all(queue.queue_arn != target for queue in list(known)):
+        raise AwsError("InvalidParameterValue", f"{what} Dead letter target does not exist.")
 
 
 @sqs.before("SendMessage")

@@ -15,6 +15,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.service import Service
+from localaws.shapes import Violation, wording
 
 ssm = Service("ssm", invalid="ValidationException")
 
@@ -88,7 +89,25 @@ def _look(call: Call, asked: str) -> dict[str, Any]:
     return versions[int(selector) - 1] | {"Selector": f":{selector}"}
 
 
+LEVELS = 15  # of a hierarchy (API Reference, PutParameter: Name)
+PATH = re.compile(r"/|(/[A-Za-z0-9_.-]+)+/?")  # (API Reference, GetParametersByPath: Path)
 DEFAULT_KEY = "alias/aws/ssm"  # of a SecureString whose key is left out (API Reference, PutParameter: KeyId)
+
+
+def check_parameter(name: str, value: str) -> None:
+    """API Reference, PutParameter: Name, Value."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.\-/]+", name) or ("/" in name and not name.startswith("/")):
+        raise AwsError("ValidationException", f"Parameter name must be a fully qualified name: {name}")
+    if re.match(r"/?(aws|ssm)", name, re.IGNORECASE):
+        raise AwsError("ValidationException", 'Parameter name: can\'t be prefixed with "aws" or "ssm".')
+    if not value:  # the API's model names no least length
+        found = Violation("value", "''", "Member must have length greater than or equal to 1.")
+        raise AwsError("ValidationException", wording([found]))
+    if name.count("/") > LEVELS:
+        what = f"A hierarchy can have a maximum of {LEVELS} levels."
+        raise AwsError("HierarchyLevelLimitExceededException", f"Parameter name: {name}. {what}")
+    if len(value.encode()) > STANDARD_LIMIT:
+        raise AwsError("ValidationException", f"Standard tier parameters support a maximum of {STANDARD_LIMIT} bytes.")
 
 
 @ssm.operation("PutParameter")
@@ -100,12 +119,7 @@ def put_parameter(call: Call) -> dict[str, Any]:
             raise NotSupported(f"ssm:PutParameter with {key}")
     if params.get("Tier", "Standard") != "Standard" or params.get("DataType", "text") != "text":
         raise NotSupported("ssm:PutParameter with another tier than Standard or another data type than text")
-    if not re.fullmatch(r"[a-zA-Z0-9_.\-/]+", name) or ("/" in name and not name.startswith("/")):
-        raise AwsError("ValidationException", f"Parameter name must be a fully qualified name: {name}")
-    if re.match(r"/?(aws|ssm)", name, re.IGNORECASE):
-        raise AwsError("ValidationException", 'Parameter name: can\'t be prefixed with "aws" or "ssm".')
-    if len(value.encode()) > STANDARD_LIMIT:
-        raise AwsError("ValidationException", f"Standard tier parameters support a maximum of {STANDARD_LIMIT} bytes.")
+    check_parameter(name, value)
     if params.get("Overwrite") and params.get("Tags"):  # (PutParameter, Tags: "use the AddTagsToResource operation")
         message = "Invalid request: tags and overwrite can't be used together."
         raise AwsError("ValidationException", message)
@@ -157,6 +171,9 @@ def get_parameters(call: Call) -> dict[str, Any]:
 def get_parameters_by_path(call: Call) -> dict[str, Any]:
     if call.params.get("ParameterFilters"):
         raise NotSupported("ssm:GetParametersByPath with ParameterFilters")
+    if not PATH.fullmatch(call.params["Path"]):
+        words = "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a "
+        raise AwsError("ValidationException", f'{words}forward slash "/": {call.params["Path"]}')
     path = call.params["Path"].rstrip("/") + "/"
     below = [p for name, p in sorted(_store(call).parameters.items()) if name.startswith(path)]
     if not call.params.get("Recursive"):

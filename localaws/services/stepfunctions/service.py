@@ -19,7 +19,7 @@ from localaws.services.stepfunctions.execution import StateMachineRun
 from localaws.services.stepfunctions.run import run
 from localaws.services.stepfunctions.tasks import PRINCIPAL
 
-stepfunctions = Service("stepfunctions")
+stepfunctions = Service("stepfunctions", invalid="ValidationException")
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 INPUT_LIMIT = 262_144  # bytes

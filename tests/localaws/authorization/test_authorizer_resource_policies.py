@@ -266,6 +266,41 @@ def test_each_service_saves_what_it_takes_and_refuses_the_rest_in_its_own_words(
             work()
 
 
+def test_topics_queues_and_repositories_take_policies_of_their_own_service_alone(cloud: Cloud) -> None:
+    """SNS Developer Guide, "Amazon SNS API permissions"; ECR User Guide, "Private repository policies"."""
+    sns, sqs, ecr = (cloud.root(A, REGION).client(name) for name in ("sns", "sqs", "ecr"))
+    topic, url = sns.create_topic(Name="own")["TopicArn"], sqs.create_queue(QueueName="own")["QueueUrl"]
+    ecr.create_repository(repositoryName="own")
+
+    def of_topic(action: str, resource: str = topic) -> Any:
+        text = document(allow(action, resource, Principal={"AWS": A}))
+        return sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=text)
+
+    def of_queue(action: str) -> Any:
+        text = document(allow(action, "*", Principal={"AWS": A}))
+        return sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": text})
+
+    def of_repository(action: str, **more: str) -> Any:
+        statement = {"Effect": "Allow", "Principal": {"AWS": A}, "Action": action} | more
+        return ecr.set_repository_policy(repositoryName="own", policyText=document(statement))
+
+    refused: list[tuple[str, Callable[[], Any]]] = [
+        ("out of service scope!", lambda: of_topic("s3:*")),
+        ("out of service scope!", lambda: of_topic("sns:*")),
+        ("out of service scope!", lambda: of_topic("sns:CreateTopic")),
+        ("InvalidParameter", lambda: of_topic("sns:Publish", f"{topic}-other")),
+        ("InvalidAttributeValue", lambda: of_queue("sns:Publish")),
+        ("Invalid repository policy provided", lambda: of_repository("s3:GetObject")),
+        ("Invalid repository policy provided", lambda: of_repository("ecr:BatchGetImage", Resource="*")),
+    ]
+    for words, work in refused:
+        with pytest.raises(ClientError, match=words):
+            work()
+    of_topic("SNS:Publish")
+    of_queue("sqs:*")
+    of_repository("ecr:BatchGetImage")
+
+
 def test_a_buckets_policy_is_its_owners_whatever_allows_another_account(cloud: Cloud) -> None:
     everybody = allow("s3:*", ["arn:aws:s3:::open", "arn:aws:s3:::open/*"], Principal={"AWS": B})
     bucket(cloud, "open", everybody)
