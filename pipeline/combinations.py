@@ -12,7 +12,7 @@ endpoint stays asynchronous: aws/sagemaker-python-sdk#3124.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from typing import Any
 
@@ -47,13 +47,22 @@ NOT_SERVERLESS = {
 }
 OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "BakeSeconds", "AdditionalAlarmName")
 OF_SERVERLESS = ("ServerlessMemorySizeInMB", "ServerlessMaxConcurrency")
+OF_REAL_TIME = ("ScalingMetric", "TargetInvocationsPerInstance", "TargetConcurrentRequests")
+OF_SCALING = (
+    "ScaleOutCooldownSeconds", "ScaleInCooldownSeconds", "OfficeHoursStart", "OfficeHoursEnd", "OfficeHoursTimezone",
+    "OfficeHoursInstanceCount",
+)  # fmt: skip
 # Settings that 50-endpoint.yaml does not use where another one has one of these values; what would give them effect.
 WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
     (OF_SERVERLESS, "EndpointKind", ("real-time", "asynchronous"), "serverless"),
     (OF_INSTANCES, "EndpointKind", ("serverless",), "real-time"),
-    (("TargetInvocationsPerInstance",), "EndpointKind", ("serverless", "asynchronous"), "real-time"),
+    (OF_REAL_TIME, "EndpointKind", ("serverless", "asynchronous"), "real-time"),
     (("TargetBacklogPerInstance",), "EndpointKind", ("serverless", "real-time"), "asynchronous"),
-    (("TargetInvocationsPerInstance", "TargetBacklogPerInstance"), "MaximumInstanceCount", ("0",), "4"),
+    (OF_SCALING, "EndpointKind", ("serverless",), "real-time"),
+    ((*OF_REAL_TIME, "TargetBacklogPerInstance", *OF_SCALING), "MaximumInstanceCount", ("0",), "4"),
+    (("TargetInvocationsPerInstance",), "ScalingMetric", ("concurrency",), "invocations"),
+    (("TargetConcurrentRequests",), "ScalingMetric", ("invocations",), "concurrency"),
+    (("OfficeHoursTimezone", "OfficeHoursInstanceCount"), "OfficeHoursStart", ("",), "cron(0 7 ? * MON-FRI *)"),
     (("TrafficStepPercentage",), "TrafficRoutingType", ("ALL_AT_ONCE",), "CANARY"),
     (("DataCapturePercentage",), "DataCaptureS3Uri", ("",), "account"),
 )
@@ -83,11 +92,11 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
     values = effective(given, declared)
     if not complete(declared):
         return []
-    rules = (
-        *serverless(values), *instances(values), *machines(values), *asynchronous(values), *traffic(values),
-        *network(values), *without_effect(values, effective({}, declared)),
-    )  # fmt: skip
     alone = {name for name in given if given[name] != values.get(name)}  # wrong by itself, and named so already
+    rules = (
+        *serverless(values), *instances(values), *office_hours(values), *machines(values), *asynchronous(values),
+        *traffic(values), *network(values), *without_effect(values, effective({}, declared), alone),
+    )  # fmt: skip
     return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules if name not in alone]
 
 
@@ -127,6 +136,29 @@ def instances(values: Mapping[str, str]) -> Broken:
         yield (
             "InitialInstanceCount",
             f'more instances at the start than autoscaling may have. Write at most MaximumInstanceCount, "{most}"',
+        )
+
+
+def office_hours(values: Mapping[str, str]) -> Broken:
+    """What the two scheduled actions exclude, where there is autoscaling at all (else: see without_effect)."""
+    start, end = values["OfficeHoursStart"], values["OfficeHoursEnd"]
+    if values["EndpointKind"] == "serverless" or values["MaximumInstanceCount"] == "0" or not (start or end):
+        return
+    if not start or not end:
+        missing, example = ("OfficeHoursEnd", "19") if start else ("OfficeHoursStart", "7")
+        yield missing, f'office hours have a start and an end. Write both, such as "cron(0 {example} ? * MON-FRI *)"'
+        return
+    if start == end:
+        another = "cron(0 19 ? * MON-FRI *)"
+        yield "OfficeHoursEnd", f'office hours end when they start. Write another time, such as "{another}"'
+    least = 0 if values["EndpointKind"] == "asynchronous" else int(values["InitialInstanceCount"])
+    most, count = int(values["MaximumInstanceCount"]), int(values["OfficeHoursInstanceCount"])
+    if not least < count <= most:
+        yield (
+            "OfficeHoursInstanceCount",
+            f"autoscaling has at least {least} at other hours, and at most {most}. Write more than the one and no more "
+            f'than the other, such as "{least + 1}"'
+            + (", and at least as much as MaximumInstanceCount" if least >= most else ""),
         )
 
 
@@ -186,11 +218,14 @@ def network(values: Mapping[str, str]) -> Broken:
         yield missing, 'a VPC needs subnets and security groups. Write both, such as "account", or neither'
 
 
-def without_effect(values: Mapping[str, str], defaults: Mapping[str, str]) -> Broken:
-    """Settings that are not left at their default, and that the endpoint does not have beside the others."""
+def without_effect(values: Mapping[str, str], defaults: Mapping[str, str], wrong: Set[str]) -> Broken:
+    """Settings that are not left at their default, and that the endpoint does not have beside the others.
+
+    wrong: the settings whose value is none: beside another value, the others may well have an effect
+    """
     named = set()
     for names, other, where, instead in WITHOUT_EFFECT:
-        for name in names if values[other] in where else ():
+        for name in names if values[other] in where and other not in wrong else ():
             if values[name] != defaults[name] and name not in named:
                 named.add(name)
                 yield (

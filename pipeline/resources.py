@@ -25,8 +25,8 @@ def by_backlog(values: Values) -> bool:
     return scaled(values) and bool(values["AsyncOutputS3Uri"])
 
 
-def by_invocations(values: Values) -> bool:
-    return scaled(values) and not values["AsyncOutputS3Uri"]
+def by_metric(name: str) -> Callable[[Values], bool]:
+    return lambda values: scaled(values) and not values["AsyncOutputS3Uri"] and values["ScalingMetric"] == name
 
 
 def limit(name: str) -> Callable[[Values], str]:
@@ -35,7 +35,11 @@ def limit(name: str) -> Callable[[Values], str]:
 
 def instances(values: Values) -> str:
     least = "0" if values["AsyncOutputS3Uri"] else values["InitialInstanceCount"]
-    return f"{least} to {values['MaximumInstanceCount']}"
+    found = f"{least} to {values['MaximumInstanceCount']}"
+    if values["OfficeHoursStart"]:
+        hours = f"{values['OfficeHoursStart']} to {values['OfficeHoursEnd']} {values['OfficeHoursTimezone'] or 'UTC'}"
+        found += f", at least {values['OfficeHoursInstanceCount']} from {hours}"
+    return found
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Resource:
     says: Callable[[Values], str] | None = None
 
 
+COOLDOWNS = ("ScaleOutCooldownSeconds", "ScaleInCooldownSeconds")
 # Not of a serverless endpoint, whose updates have no guardrails.
 GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName")
 # The copies of the version in further Regions are left out: they change with ModelPackageName alone.
@@ -81,11 +86,15 @@ RESOURCES = {
     ),
     "InstanceScaling": Resource("instances of autoscaling", exists=scaled, says=instances),
     "InvocationsScaling": Resource(
-        "scaling policy by invocations", ("TargetInvocationsPerInstance",), by_invocations,
+        "scaling policy by invocations", ("TargetInvocationsPerInstance", *COOLDOWNS), by_metric("invocations"),
         says=lambda values: f"{values['TargetInvocationsPerInstance']} a minute",
     ),
+    "ConcurrencyScaling": Resource(
+        "scaling policy by concurrency", ("TargetConcurrentRequests", *COOLDOWNS), by_metric("concurrency"),
+        says=lambda values: f"{values['TargetConcurrentRequests']} at the same time",
+    ),
     "BacklogScaling": Resource(
-        "scaling policy by backlog", ("TargetBacklogPerInstance",), by_backlog,
+        "scaling policy by backlog", ("TargetBacklogPerInstance", *COOLDOWNS), by_backlog,
         says=lambda values: f"{values['TargetBacklogPerInstance']} waiting",
     ),
     "FirstInstance": Resource("step to the first instance", exists=by_backlog),
@@ -93,6 +102,7 @@ RESOURCES = {
 }  # fmt: skip
 
 NEEDED = {"EndpointKind", "MaximumInstanceCount", "AsyncOutputS3Uri", "InitialInstanceCount", "TrafficStepPercentage"}
+NEEDED |= {"ScalingMetric", "OfficeHoursStart", "OfficeHoursEnd", "OfficeHoursTimezone", "OfficeHoursInstanceCount"}
 NEEDED |= {name for resource in RESOURCES.values() for name in resource.reached}
 
 

@@ -29,7 +29,10 @@ from tests.support.story_steps import configure
 
 TEMPLATE = "templates/21-self-managed-roles.yaml"
 
-AUTOSCALING = {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
+AUTOSCALING = {
+    "InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3",
+    "OfficeHoursStart": "cron(0 7 ? * * *)", "OfficeHoursEnd": "cron(0 19 ? * * *)", "OfficeHoursInstanceCount": "2",
+}  # fmt: skip
 PARTS = ("AdministrationRole", "ExecutionRole")
 
 

@@ -24,6 +24,8 @@ WRITTEN = {
 STACK = "sagemaker-iris-p-1-deploy-prod"
 SCALED = {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
 CAPTURE = {"DataCaptureS3Uri": "account"}
+MORNING, EVENING = "cron(0 7 ? * MON-FRI *)", "cron(0 19 ? * MON-FRI *)"
+OFFICE_HOURS = {"OfficeHoursStart": MORNING, "OfficeHoursEnd": EVENING, "OfficeHoursInstanceCount": "2"}
 
 
 def build(**given: str) -> list[str]:
@@ -213,6 +215,26 @@ def test_a_vpc_needs_subnets_and_security_groups(name: str) -> None:
     assert build(VpcSubnetIds="subnet-1a2b,subnet-3c4d", VpcSecurityGroupIds="sg-1a") == []
 
 
+@pytest.mark.parametrize(
+    ("given", "name", "rule"),
+    [
+        ({"OfficeHoursStart": MORNING}, "OfficeHoursEnd", 'Write both, such as "cron(0 19 ? * MON-FRI *)"'),
+        ({"OfficeHoursEnd": EVENING}, "OfficeHoursStart", 'Write both, such as "cron(0 7 ? * MON-FRI *)"'),
+        ({**OFFICE_HOURS, "OfficeHoursEnd": MORNING}, "OfficeHoursEnd", "end when they start"),
+        ({**OFFICE_HOURS, "OfficeHoursInstanceCount": "1"}, "OfficeHoursInstanceCount", 'such as "2"'),
+        ({**OFFICE_HOURS, "OfficeHoursInstanceCount": "4"}, "OfficeHoursInstanceCount", "at most 3"),
+        ({**OFFICE_HOURS, "InitialInstanceCount": "3"}, "OfficeHoursInstanceCount", "as much as MaximumInstanceCount"),
+    ],
+)
+def test_office_hours_have_two_times_and_a_number_between_those_of_autoscaling(
+    given: dict[str, str], name: str, rule: str
+) -> None:
+    found = only(build(**{**SCALED, **given}))
+    assert found.startswith(f"prod-config.json: Parameters.{name} is ")
+    assert rule in found
+    assert build(**{**SCALED, **OFFICE_HOURS, "OfficeHoursTimezone": "America/Argentina/Salta"}) == []
+
+
 # -- what would be without effect ------------------------------------------------------------------
 
 OTHER = {  # of each setting a value that is not its default
@@ -226,11 +248,14 @@ OTHER = {  # of each setting a value that is not its default
     "InitialInstanceCount": "7", "MaximumInstanceCount": "7", "TargetInvocationsPerInstance": "7",
     "TargetBacklogPerInstance": "7", "ServerlessMaxConcurrency": "7", "MaximumServerErrorsPerMinute": "7",
     "MaximumClientErrorsPerMinute": "7", "MaximumModelLatencyMicroseconds": "7",
-    "BakeSeconds": "600",
+    "BakeSeconds": "600", "ScalingMetric": "concurrency", "TargetConcurrentRequests": "7",
+    "ScaleOutCooldownSeconds": "60", "ScaleInCooldownSeconds": "60", "OfficeHoursStart": MORNING,
+    "OfficeHoursEnd": EVENING, "OfficeHoursTimezone": "Europe/Zurich", "OfficeHoursInstanceCount": "3",
 }  # fmt: skip
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"}
 BESIDES = [
     {}, {"EndpointKind": "serverless"}, ASYNCHRONOUS, SCALED, {**ASYNCHRONOUS, **SCALED}, CAPTURE,
+    {**SCALED, "ScalingMetric": "concurrency"}, {**SCALED, **OFFICE_HOURS}, {**ASYNCHRONOUS, **SCALED, **OFFICE_HOURS},
     {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
     {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
 ]  # fmt: skip
@@ -294,6 +319,10 @@ def rules_refuse(given: dict[str, str]) -> bool:
         {"InstanceType": "ml.t2.medium", "MaximumInstanceCount": "2"},
         {"VpcSubnetIds": "account"},
         SCALED,
+        {**SCALED, **OFFICE_HOURS},
+        {**SCALED, "OfficeHoursStart": MORNING},
+        {**SCALED, "OfficeHoursEnd": EVENING},
+        OFFICE_HOURS,
     ],
 )
 def test_the_templates_own_rules_refuse_nothing_that_build_takes(given: dict[str, str]) -> None:

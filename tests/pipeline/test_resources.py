@@ -28,6 +28,13 @@ GIVEN = {
 KINDS = {
     "real-time": {"InitialInstanceCount": "2"},
     "scaled": {"MaximumInstanceCount": "4"},
+    "by concurrency": {"MaximumInstanceCount": "4", "ScalingMetric": "concurrency"},
+    "in office hours": {
+        "MaximumInstanceCount": "4",
+        "OfficeHoursStart": "cron(0 7 ? * * *)",
+        "OfficeHoursEnd": "cron(0 9 ? * * *)",
+        "OfficeHoursInstanceCount": "2",
+    },
     "canary": {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
     "rolling": {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
     "serverless": {"EndpointKind": "serverless"},
@@ -42,7 +49,8 @@ OTHERS = {
     "ContainerStartupHealthCheckTimeoutInSeconds": "900", "ModelDataDownloadTimeoutInSeconds": "900",
     "VolumeSizeInGB": "64", "AsyncOutputS3Uri": "s3://answers", "AdditionalAlarmName": "drift",
     "DataCaptureS3Uri": "s3://captured", "VpcSubnetIds": "subnet-1a", "VpcSecurityGroupIds": "sg-1a",
-    "VolumeKmsKeyId": "alias/models", "ModelServerWorkers": "2",
+    "VolumeKmsKeyId": "alias/models", "ModelServerWorkers": "2", "OfficeHoursStart": "cron(1 7 ? * * *)",
+    "OfficeHoursEnd": "cron(2 9 ? * * *)", "OfficeHoursTimezone": "Europe/Zurich",
     "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2",
 }  # fmt: skip
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}  # never change

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -23,148 +22,31 @@ from pipeline.payloads import Payload
 from pipeline.settings import WRITTEN_HERE, problems_of
 from tests.support import ROOT
 from tests.support.endpoint_stack import DATA, TEMPLATE, Place, target_account
+from tests.support.every_setting import (
+    ASYNC,
+    BESIDE,
+    CANARY,
+    CAPTURE,
+    CAPTURED,
+    KINDS,
+    NAMES,
+    NETWORK,
+    RIGHTS,
+    ROWS,
+    SCALED,
+    VERSION,
+    VPC,
+    Row,
+    Seen,
+    capture,
+    instances,
+)
 from tests.support.roles import allow_everything, trust_policy
 from tests.support.waiting import until
 
 DECLARED = declared_parameters((ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8"))
 PARAMETERS = list(read_yaml(TEMPLATE)[0]["Parameters"])
 SETOSA = Payload("setosa", "text/csv", "5.1,3.5,1.4,0.2", 0.0, "", 0, 10_000)
-STARTUP = "ContainerStartupHealthCheckTimeoutInSeconds"
-NETWORK = {"subnet-1": "subnet-0a1b", "subnet-2": "subnet-0c2d", "security-group": "sg-0e3f"}
-TWO, SCALED = {"InitialInstanceCount": "2"}, {"MaximumInstanceCount": "3"}
-CANARY = {"TrafficRoutingType": "CANARY", **TWO}
-CAPTURED = f"s3://{DATA}/capture"
-CAPTURE = {"DataCaptureS3Uri": "account"}
-VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
-RIGHTS = {"DataCaptureBucketName": "account", "AllowVpc": "true"}  # of the environment file: endpoints
-GPU, GPU_AMI = "ml.p3.2xlarge", "al2-ami-sagemaker-inference-gpu-2"  # a type without a disk of its own
-COPIED = {"CopyRegions": "us-east-1,none,none"}
-VERSION = "@version2"  # stands for the ARN of the second version
-Seen = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is pushed, and what AWS shows of it then, and shows no more when it is pushed back.
-
-    look: reads the value from what AWS shows; kind: the project with the kind of endpoint onto which it is pushed
-    batch: rows of one batch are pushed together; more: what else is pushed with them
-    """
-
-    name: str
-    value: str
-    look: Callable[[Seen], Any]
-    shown: Any
-    kind: str = "p-1"
-    batch: int = 1
-    more: Mapping[str, str] = field(default_factory=dict)
-
-
-def variant(member: str) -> Callable[[Seen], Any]:
-    return lambda seen: seen["variant"].get(member)
-
-
-def threshold(alarm: str) -> Callable[[Seen], Any]:
-    return lambda seen: seen["alarms"][alarm]["Threshold"]
-
-
-def routing(*path: str, policy: str = "BlueGreen") -> Callable[[Seen], Any]:
-    def look(seen: Seen) -> Any:
-        found = seen["deployment"][f"{policy}UpdatePolicy"]
-        for part in path:
-            found = found.get(part, {})
-        return found
-
-    return look
-
-
-def instances(seen: Seen) -> Any:
-    return seen["endpoint"]["ProductionVariants"][0]["CurrentInstanceCount"]
-
-
-def target_value(policy: str) -> Callable[[Seen], Any]:
-    return lambda seen: (
-        seen["policies"].get(policy, {}).get("TargetTrackingScalingPolicyConfiguration", {}).get("TargetValue")
-    )
-
-
-def package(seen: Seen) -> Any:
-    return seen["model"]["PrimaryContainer"]["ModelPackageName"]
-
-
-def workers(seen: Seen) -> Any:
-    return seen["model"]["PrimaryContainer"]["Environment"]["SAGEMAKER_MODEL_SERVER_WORKERS"]
-
-
-def model_role(seen: Seen) -> Any:
-    return seen["model"]["ExecutionRoleArn"].split(":role/")[1]
-
-
-def last_alarm(seen: Seen) -> Any:
-    return seen["deployment"]["AutoRollbackConfiguration"]["Alarms"][-1]["AlarmName"]
-
-
-def capture(member: str) -> Callable[[Seen], Any]:
-    return lambda seen: seen["endpoint"].get("DataCaptureConfig", {}).get(member)
-
-
-def vpc(member: str) -> Callable[[Seen], Any]:
-    return lambda seen: seen["model"].get("VpcConfig", {}).get(member)
-
-
-def answers(seen: Seen) -> Any:
-    return seen["config"]["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"]
-
-
-def serverless(member: str) -> Callable[[Seen], Any]:
-    return lambda seen: seen["variant"]["ServerlessConfig"][member]
-
-
-ASYNC, SERVERLESS = "p-2", "p-3"
-KINDS = {
-    "p-1": {},
-    ASYNC: {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"},
-    SERVERLESS: {"EndpointKind": "serverless"},
-}
-ROWS = [
-    Row("ModelPackageName", VERSION, package, VERSION),
-    Row("SageMakerExecutionRoleName", "other/serving", model_role, "other/serving"),
-    Row("Release", "2", variant("InitialVariantWeight"), 2.0),
-    Row("BundleVersion", "0.9.0-aaaa", lambda seen: seen["outputs"]["BundleVersion"], "0.9.0-aaaa"),
-    Row("InstanceType", GPU, variant("InstanceType"), GPU),
-    Row("InitialInstanceCount", "2", instances, 2),
-    Row(STARTUP, "900", variant(STARTUP), 900),
-    Row("ModelDataDownloadTimeoutInSeconds", "1800", variant("ModelDataDownloadTimeoutInSeconds"), 1800),
-    Row("VolumeSizeInGB", "64", variant("VolumeSizeInGB"), 64),
-    Row("ModelServerWorkers", "2", workers, "2"),
-    Row("InferenceAmiVersion", GPU_AMI, variant("InferenceAmiVersion"), GPU_AMI),
-    Row("TrafficRoutingType", "CANARY", routing("TrafficRoutingConfiguration", "Type"), "CANARY"),
-    Row("TrafficStepPercentage", "10", routing("TrafficRoutingConfiguration", "CanarySize", "Value"), 10),
-    Row("BakeSeconds", "600", routing("TerminationWaitInSeconds"), 600),
-    Row("TrafficRoutingType", "ROLLING", routing("WaitIntervalInSeconds", policy="Rolling"), 300, batch=3, more=TWO),
-    Row("TrafficStepPercentage", "20", routing("MaximumBatchSize", "Value", policy="Rolling"), 20, batch=3),
-    Row("MaximumServerErrorsPerMinute", "7", threshold("server-errors"), 7.0),
-    Row("MaximumClientErrorsPerMinute", "9", threshold("client-errors"), 9.0),
-    Row("MaximumModelLatencyMicroseconds", "900000", threshold("latency"), 900000.0),
-    Row("AdditionalAlarmName", "mine", last_alarm, "mine"),
-    Row("DataCaptureS3Uri", "account", capture("DestinationS3Uri"), CAPTURED),
-    Row("DataCapturePercentage", "20", capture("CurrentSamplingPercentage"), 20),
-    Row("VpcSubnetIds", "account", vpc("Subnets"), ["subnet-0a1b", "subnet-0c2d"]),
-    Row("VpcSecurityGroupIds", "account", vpc("SecurityGroupIds"), ["sg-0e3f"]),
-    Row("VolumeKmsKeyId", "alias/volumes", lambda seen: seen["config"].get("KmsKeyId"), "alias/volumes"),
-    Row("EnableNetworkIsolation", "true", lambda seen: seen["model"]["EnableNetworkIsolation"], True),
-    Row("CopyModelPackageNames", f"{VERSION},none,none", package, VERSION, batch=2, more=COPIED),
-    Row("MaximumInstanceCount", "3", lambda seen: seen["target"].get("MaxCapacity"), 3, batch=2),
-    Row("TargetInvocationsPerInstance", "50", target_value("invocations-per-instance"), 50.0, batch=2),
-    Row("AsyncOutputS3Uri", f"s3://{DATA}/x", answers, f"s3://{DATA}/x/iris-p-2-prod/answers", kind=ASYNC),
-    Row("TargetBacklogPerInstance", "2", target_value("backlog-per-instance"), 2.0, kind=ASYNC, more=SCALED),
-    Row("ServerlessMemorySizeInMB", "4096", serverless("MemorySizeInMB"), 4096, kind=SERVERLESS),
-    Row("ServerlessMaxConcurrency", "9", serverless("MaxConcurrency"), 9, kind=SERVERLESS),
-]
-# Part of the endpoint's name, which the pipeline never changes: another value is another endpoint.
-NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}
-# With a test of its own below, or pushed with a row above.
-BESIDE = {"EndpointKind", "KeepInstanceCount", "CopyRegions"}
 
 
 @pytest.fixture(scope="module")

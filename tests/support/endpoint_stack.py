@@ -103,6 +103,10 @@ class Place:
             },
             "target": next(iter(targets["ScalableTargets"]), {}),
             "policies": {p["PolicyName"]: p for p in scaling.describe_scaling_policies(**resource)["ScalingPolicies"]},
+            "scheduled": {
+                one["ScheduledActionName"]: one
+                for one in scaling.describe_scheduled_actions(**resource)["ScheduledActions"]
+            },
             "outputs": {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
         }
 

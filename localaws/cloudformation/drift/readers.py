@@ -255,8 +255,10 @@ def scalable_target(context: Context, resource: Resource, stack: Stack) -> dict[
         "ServiceNamespace": resource.properties["ServiceNamespace"],
         "ResourceIds": [resource.properties["ResourceId"]],
     }
-    found = context.client("application-autoscaling").describe_scalable_targets(**of)["ScalableTargets"]
-    return first(found, "ResourceId", resource.properties["ResourceId"])
+    scaling, name = context.client("application-autoscaling"), resource.properties["ResourceId"]
+    found = first(scaling.describe_scalable_targets(**of)["ScalableTargets"], "ResourceId", name)
+    actions = scaling.describe_scheduled_actions(ServiceNamespace=of["ServiceNamespace"], ResourceId=name)
+    return {**found, "ScheduledActions": actions["ScheduledActions"]}
 
 
 class Gone(Exception):

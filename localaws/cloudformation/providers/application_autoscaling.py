@@ -24,8 +24,8 @@ class ScalableTarget:
 
     carried = frozenset(
         {
-            "MaxCapacity", "MinCapacity", "ResourceId", "RoleARN", "ScalableDimension", "ServiceNamespace",
-            "SuspendedState", "Tags",
+            "MaxCapacity", "MinCapacity", "ResourceId", "RoleARN", "ScalableDimension", "ScheduledActions",
+            "ServiceNamespace", "SuspendedState", "Tags",
         }
     )  # fmt: skip
 
@@ -35,7 +35,13 @@ class ScalableTarget:
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         if own_tags(old) != own_tags(new):
             raise NotSupported("AWS::ApplicationAutoScaling::ScalableTarget: a change of Tags")
-        return self._register(context, without(new, "Tags"))
+        made = self._register(context, without(new, "Tags"))
+        left = {one["ScheduledActionName"] for one in new.get("ScheduledActions", [])}
+        for action in old.get("ScheduledActions", []):
+            if (name := action["ScheduledActionName"]) not in left:
+                scaling = context.client("application-autoscaling")
+                unless(ABSENT, scaling.delete_scheduled_action, ScheduledActionName=name, **self._names(physical_id))
+        return made
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         scaling = context.client("application-autoscaling")
@@ -44,9 +50,14 @@ class ScalableTarget:
     def _register(self, context: Context, properties: dict[str, Any]) -> Made:
         only("AWS::ApplicationAutoScaling::ScalableTarget", properties, self.carried)
         scaling = context.client("application-autoscaling")
-        filled = fill(scaling, "RegisterScalableTarget", properties, "AWS::ApplicationAutoScaling::ScalableTarget")
+        given = without(properties, "ScheduledActions")
+        filled = fill(scaling, "RegisterScalableTarget", given, "AWS::ApplicationAutoScaling::ScalableTarget")
         scaling.register_scalable_target(**filled)
         physical_id = "|".join(str(properties[n]) for n in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
+        for action in properties.get("ScheduledActions", []):
+            whole = {**action, **self._names(physical_id)}
+            asked = fill(scaling, "PutScheduledAction", whole, "AWS::ApplicationAutoScaling::ScalableTarget")
+            scaling.put_scheduled_action(**asked)
         return Made(physical_id, {"Id": physical_id})
 
     def _names(self, physical_id: str) -> dict[str, str]:

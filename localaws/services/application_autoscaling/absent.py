@@ -23,7 +23,7 @@ def not_found(call: Call, what: str, name: str = "") -> AwsError:
     )
 
 
-@application_autoscaling.before("PutScheduledAction", "DeregisterScalableTarget")
+@application_autoscaling.before("DeregisterScalableTarget")
 def check_registered(call: Call) -> None:
     targets = moto_bridge.backend("application-autoscaling", call.account, call.region).targets
     if call.params["ResourceId"] not in targets.get(call.params["ScalableDimension"], {}):

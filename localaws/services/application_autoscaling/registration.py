@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.services.application_autoscaling.service import application_autoscaling
 from localaws.services.application_autoscaling.targets import BURSTABLE, DIMENSION, held
@@ -35,8 +35,10 @@ def configuration(call: Call, endpoint: str) -> dict[str, Any]:
 @application_autoscaling.before("RegisterScalableTarget")
 def check_target(call: Call) -> None:
     params = call.params
-    if params["ServiceNamespace"] != "sagemaker" or params["ScalableDimension"] != DIMENSION:
+    if params["ServiceNamespace"] != "sagemaker":
         return
+    if params["ScalableDimension"] != DIMENSION:
+        raise NotSupported(f"a scalable target with the dimension {params['ScalableDimension']}")
     resource = params["ResourceId"]
     name, _, variant = resource.removeprefix("endpoint/").partition("/variant/")
     config = configuration(call, name)

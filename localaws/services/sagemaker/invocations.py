@@ -116,6 +116,9 @@ def count(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, status: 
     counted = [
         ("Invocations", 1.0, "None"),
         ("InvocationsPerInstance", 1.0 / max(fleet.counts[server.variant], 1), "None"),
+        # Those that wait for an answer, this one among them. That each instance has its part is our reading of "being
+        # received by a model container" (Developer Guide, "Define a scaling policy").
+        ("ConcurrentRequestsPerModel", server.asked / max(fleet.counts[server.variant], 1), "None"),
     ]
     values = [
         *(counted if "AsyncInferenceConfig" not in fleet.config else []),

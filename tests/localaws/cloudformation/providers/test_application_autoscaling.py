@@ -27,6 +27,20 @@ def test_a_target_may_be_scaled_and_its_policy_deleted(cloud: Cloud) -> None:
         cloud, "AWS::ApplicationAutoScaling::ScalableTarget", target.physical_id, old, {**old, "MaxCapacity": 5}
     )
     scaling = client_of(cloud, "application-autoscaling")
+    night = {
+        "ScheduledActionName": "night", "Schedule": "cron(0 22 * * ? *)", "ScalableTargetAction": {"MinCapacity": "1"},
+    }  # fmt: skip
+    planned = {**old, "MaxCapacity": 5, "ScheduledActions": [night]}
+    for before, after, names_of_actions in (({**old, "MaxCapacity": 5}, planned, ["night"]), (planned, old, [])):
+        update_resource(
+            cloud,
+            "AWS::ApplicationAutoScaling::ScalableTarget",
+            target.physical_id,
+            before,
+            {**after, "MaxCapacity": 5},
+        )
+        actions = scaling.describe_scheduled_actions(ServiceNamespace="dynamodb")["ScheduledActions"]
+        assert [action["ScheduledActionName"] for action in actions] == names_of_actions
     found = scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"][0]
     assert (found["MinCapacity"], found["MaxCapacity"]) == (1, 5)
     given = {

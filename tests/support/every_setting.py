@@ -1,0 +1,178 @@
+"""Each parameter of 50-endpoint.yaml as a row: a value of it, and where AWS shows that it took effect.
+
+tests/rehearsal/test_every_setting.py pushes each row onto a running endpoint and back (docs/developing/judges.md,
+"Settings").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.endpoint_stack import DATA
+
+STARTUP = "ContainerStartupHealthCheckTimeoutInSeconds"
+NETWORK = {"subnet-1": "subnet-0a1b", "subnet-2": "subnet-0c2d", "security-group": "sg-0e3f"}
+TWO, SCALED = {"InitialInstanceCount": "2"}, {"MaximumInstanceCount": "3"}
+CANARY = {"TrafficRoutingType": "CANARY", **TWO}
+CAPTURED = f"s3://{DATA}/capture"
+CAPTURE = {"DataCaptureS3Uri": "account"}
+VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
+RIGHTS = {"DataCaptureBucketName": "account", "AllowVpc": "true"}  # of the environment file: endpoints
+MORNING, EVENING = "cron(0 7 ? * MON-FRI *)", "cron(0 19 ? * MON-FRI *)"
+CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+GPU, GPU_AMI = "ml.p3.2xlarge", "al2-ami-sagemaker-inference-gpu-2"  # a type without a disk of its own
+COPIED = {"CopyRegions": "us-east-1,none,none"}
+VERSION = "@version2"  # stands for the ARN of the second version
+Seen = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is pushed, and what AWS shows of it then, and shows no more when it is pushed back.
+
+    look: reads the value from what AWS shows; kind: the project with the kind of endpoint onto which it is pushed
+    batch: rows of one batch are pushed together; more: what else is pushed with them
+    """
+
+    name: str
+    value: str
+    look: Callable[[Seen], Any]
+    shown: Any
+    kind: str = "p-1"
+    batch: int = 1
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+def variant(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["variant"].get(member)
+
+
+def threshold(alarm: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["alarms"][alarm]["Threshold"]
+
+
+def routing(*path: str, policy: str = "BlueGreen") -> Callable[[Seen], Any]:
+    def look(seen: Seen) -> Any:
+        found = seen["deployment"][f"{policy}UpdatePolicy"]
+        for part in path:
+            found = found.get(part, {})
+        return found
+
+    return look
+
+
+def instances(seen: Seen) -> Any:
+    return seen["endpoint"]["ProductionVariants"][0]["CurrentInstanceCount"]
+
+
+def target_value(policy: str) -> Callable[[Seen], Any]:
+    return lambda seen: tracking(seen, policy).get("TargetValue")
+
+
+def cooldown(way: str) -> Callable[[Seen], Any]:
+    return lambda seen: tracking(seen, "invocations-per-instance").get(f"Scale{way}Cooldown")
+
+
+def tracking(seen: Seen, policy: str) -> Any:
+    return seen["policies"].get(policy, {}).get("TargetTrackingScalingPolicyConfiguration", {})
+
+
+def metric(policy: str) -> Callable[[Seen], Any]:
+    return lambda seen: tracking(seen, policy).get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
+
+
+def office_hours(which: str, member: str) -> Callable[[Seen], Any]:
+    def look(seen: Seen) -> Any:
+        action = seen["scheduled"].get(f"office-hours-{which}", {})
+        return {**action, **action.get("ScalableTargetAction", {})}.get(member)
+
+    return look
+
+
+def package(seen: Seen) -> Any:
+    return seen["model"]["PrimaryContainer"]["ModelPackageName"]
+
+
+def workers(seen: Seen) -> Any:
+    return seen["model"]["PrimaryContainer"]["Environment"]["SAGEMAKER_MODEL_SERVER_WORKERS"]
+
+
+def model_role(seen: Seen) -> Any:
+    return seen["model"]["ExecutionRoleArn"].split(":role/")[1]
+
+
+def last_alarm(seen: Seen) -> Any:
+    return seen["deployment"]["AutoRollbackConfiguration"]["Alarms"][-1]["AlarmName"]
+
+
+def capture(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["endpoint"].get("DataCaptureConfig", {}).get(member)
+
+
+def vpc(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["model"].get("VpcConfig", {}).get(member)
+
+
+def answers(seen: Seen) -> Any:
+    return seen["config"]["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"]
+
+
+def serverless(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["variant"]["ServerlessConfig"][member]
+
+
+ASYNC, SERVERLESS = "p-2", "p-3"
+KINDS = {
+    "p-1": {},
+    ASYNC: {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"},
+    SERVERLESS: {"EndpointKind": "serverless"},
+}
+ROWS = [
+    Row("ModelPackageName", VERSION, package, VERSION),
+    Row("SageMakerExecutionRoleName", "other/serving", model_role, "other/serving"),
+    Row("Release", "2", variant("InitialVariantWeight"), 2.0),
+    Row("BundleVersion", "0.9.0-aaaa", lambda seen: seen["outputs"]["BundleVersion"], "0.9.0-aaaa"),
+    Row("InstanceType", GPU, variant("InstanceType"), GPU),
+    Row("InitialInstanceCount", "2", instances, 2),
+    Row(STARTUP, "900", variant(STARTUP), 900),
+    Row("ModelDataDownloadTimeoutInSeconds", "1800", variant("ModelDataDownloadTimeoutInSeconds"), 1800),
+    Row("VolumeSizeInGB", "64", variant("VolumeSizeInGB"), 64),
+    Row("ModelServerWorkers", "2", workers, "2"),
+    Row("InferenceAmiVersion", GPU_AMI, variant("InferenceAmiVersion"), GPU_AMI),
+    Row("TrafficRoutingType", "CANARY", routing("TrafficRoutingConfiguration", "Type"), "CANARY"),
+    Row("TrafficStepPercentage", "10", routing("TrafficRoutingConfiguration", "CanarySize", "Value"), 10),
+    Row("BakeSeconds", "600", routing("TerminationWaitInSeconds"), 600),
+    Row("TrafficRoutingType", "ROLLING", routing("WaitIntervalInSeconds", policy="Rolling"), 300, batch=3, more=TWO),
+    Row("TrafficStepPercentage", "20", routing("MaximumBatchSize", "Value", policy="Rolling"), 20, batch=3),
+    Row("MaximumServerErrorsPerMinute", "7", threshold("server-errors"), 7.0),
+    Row("MaximumClientErrorsPerMinute", "9", threshold("client-errors"), 9.0),
+    Row("MaximumModelLatencyMicroseconds", "900000", threshold("latency"), 900000.0),
+    Row("AdditionalAlarmName", "mine", last_alarm, "mine"),
+    Row("DataCaptureS3Uri", "account", capture("DestinationS3Uri"), CAPTURED),
+    Row("DataCapturePercentage", "20", capture("CurrentSamplingPercentage"), 20),
+    Row("VpcSubnetIds", "account", vpc("Subnets"), ["subnet-0a1b", "subnet-0c2d"]),
+    Row("VpcSecurityGroupIds", "account", vpc("SecurityGroupIds"), ["sg-0e3f"]),
+    Row("VolumeKmsKeyId", "alias/volumes", lambda seen: seen["config"].get("KmsKeyId"), "alias/volumes"),
+    Row("EnableNetworkIsolation", "true", lambda seen: seen["model"]["EnableNetworkIsolation"], True),
+    Row("CopyModelPackageNames", f"{VERSION},none,none", package, VERSION, batch=2, more=COPIED),
+    Row("MaximumInstanceCount", "3", lambda seen: seen["target"].get("MaxCapacity"), 3, batch=2),
+    Row("TargetInvocationsPerInstance", "50", target_value("invocations-per-instance"), 50.0, batch=2),
+    Row("ScaleOutCooldownSeconds", "60", cooldown("Out"), 60, batch=2),
+    Row("ScaleInCooldownSeconds", "600", cooldown("In"), 600, batch=2),
+    Row("ScalingMetric", "concurrency", metric("concurrent-requests"), CONCURRENCY, batch=4, more=SCALED),
+    Row("TargetConcurrentRequests", "7", target_value("concurrent-requests"), 7.0, batch=4),
+    Row("OfficeHoursStart", MORNING, office_hours("start", "Schedule"), MORNING, batch=4),
+    Row("OfficeHoursEnd", EVENING, office_hours("end", "Schedule"), EVENING, batch=4),
+    Row("OfficeHoursTimezone", "Europe/Zurich", office_hours("start", "Timezone"), "Europe/Zurich", batch=4),
+    Row("OfficeHoursInstanceCount", "2", office_hours("start", "MinCapacity"), 2, batch=4),
+    Row("AsyncOutputS3Uri", f"s3://{DATA}/x", answers, f"s3://{DATA}/x/iris-p-2-prod/answers", kind=ASYNC),
+    Row("TargetBacklogPerInstance", "2", target_value("backlog-per-instance"), 2.0, kind=ASYNC, more=SCALED),
+    Row("ServerlessMemorySizeInMB", "4096", serverless("MemorySizeInMB"), 4096, kind=SERVERLESS),
+    Row("ServerlessMaxConcurrency", "9", serverless("MaxConcurrency"), 9, kind=SERVERLESS),
+]
+# Part of the endpoint's name, which the pipeline never changes: another value is another endpoint.
+NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}
+# With a test of its own below, or pushed with a row above.
+BESIDE = {"EndpointKind", "KeepInstanceCount", "CopyRegions"}
