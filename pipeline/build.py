@@ -33,6 +33,7 @@ from pipeline.console import UserError, export, run, say, shorten
 from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
 from pipeline.frozen import artifacts_of, frozen
+from pipeline.images import digests_of
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
@@ -162,8 +163,12 @@ def judge(settings: Settings, version: Version, production: Mapping[str, str], c
     was = last_admitted(admitted, arn).get("model_package", {}).get("metrics") if arn else {}
     if was is None:  # from before the record held it
         was = metrics_of(clients("sagemaker", settings.region), arn)
-    artifacts = artifacts_of(clients("s3", settings.region), version.specification)
-    itself = {"arn": version.arn, "specification_sha256": sha256(version.specification), "artifacts": artifacts}
+    itself = {
+        "arn": version.arn,
+        "specification_sha256": sha256(version.specification),
+        "artifacts": artifacts_of(clients("s3", settings.region), version.specification),
+        "images": digests_of(clients, version.arn, version.specification),
+    }
     judged = not was_admitted(admitted, itself)
     back = f"version {settings.rejected} was rejected" if settings.rejected else ""
     found = metric_gates.judge(gates, version.number, version.metrics, was, arn.rpartition("/")[2], judged, back)

@@ -114,6 +114,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "by": package["approved_by"],
             "at": package["approved_at"],
             "because": package.get("approval_description", ""),
+            "images": [f"{one['image']} {one['digest']}".rstrip() for one in package.get("images", [])],
         },
         "reason": manifest["reason"],
         "live": production.version,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import asynchronous, comparison, outcome
+from pipeline import asynchronous, comparison, images, outcome
 from pipeline.answers import read_answer, wrong
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
@@ -143,7 +143,10 @@ def check_place(
 
     def compare() -> str:
         nonlocal served
-        wrong = outcome.as_deployed(served, manifest["model_package"]["regions"][region], part.get("release"))
+        package = manifest["model_package"]
+        wrong = outcome.as_deployed(served, package["regions"][region], part.get("release"))
+        there = package.get("copies", {}).get(region, package)
+        wrong = wrong or images.exchanged(served.images, there.get("images", []))
         served = replace(served, as_deployed=not wrong)
         return wrong
 

@@ -19,13 +19,14 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
 from pipeline.console import UserError
+from pipeline.images import digests_of
 from pipeline.specification import sha256, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 GONE = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
-Frozen = dict[str, Any]  # arn, specification_sha256, artifacts
+Frozen = dict[str, Any]  # arn, specification_sha256, artifacts, images
 
 
 def artifacts_of(s3: S3Client, specification: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -84,6 +85,7 @@ def frozen(clients: Clients, arn: str, specification: Mapping[str, Any], copies:
         "specification_sha256": sha256(specification),
         "edited": edited(clients("sagemaker", region).describe_model_package(ModelPackageName=arn)),
         "artifacts": artifacts_of(clients("s3", region), specification),
+        "images": digests_of(clients, arn, specification),
         "copies": {where: copy_now(clients, where, copied) for where, copied in copies.items() if where != region},
     }
 
@@ -96,6 +98,7 @@ def copy_now(clients: Clients, region: str, arn: str) -> Frozen:
         "specification_sha256": sha256(specification),
         "edited": edited(package),
         "artifacts": artifacts_of(clients("s3", region), specification),
+        "images": digests_of(clients, arn, specification),
     }
 
 
@@ -106,7 +109,7 @@ def edited(package: Mapping[str, Any]) -> str:
 
 
 def changed(clients: Clients, package: Mapping[str, Any], *, since_build: bool = True) -> list[str]:
-    """What is not as the manifest's model_package has it: status, specification and artifacts, in every Region.
+    """What is not as the manifest's model_package has it: status, specification, artifacts and images, in every Region.
 
     since_build: staging was tested in this execution, so the version must not have been another in between either
     """
@@ -154,8 +157,10 @@ def changed_part(clients: Clients, name: str, was: Mapping[str, Any], since_buil
         yield f"{name} was edited after Build had read it, so it is not certain that staging tested what it is now"
     if how:
         return
+    specification = now.get("InferenceSpecification", {})
     try:
-        artifacts = artifacts_of(clients("s3", region), now.get("InferenceSpecification", {}))
+        artifacts = artifacts_of(clients("s3", region), specification)
+        images = digests_of(clients, was["arn"], specification)
     except UserError as error:
         yield f"{name}: {error}"
         return
@@ -164,4 +169,10 @@ def changed_part(clients: Clients, name: str, was: Mapping[str, Any], since_buil
             yield (
                 f"the artifact {before['url']} of {name} was written again after Build had looked at it: register a "
                 "version of what is there now, and approve that"
+            )
+    for then, image in zip(was.get("images", images), images, strict=True):
+        if then != image:
+            yield (
+                f"the image {image['image']} of {name} was pushed again after Build had looked at it: release the "
+                "change, so that staging tests what is there now"
             )

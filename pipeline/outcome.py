@@ -33,6 +33,7 @@ class Served:
     """What one endpoint serves. status: SageMaker's, MISSING, "" where it could not be asked.
 
     model_package: of its first container; release: the number in its configuration; 0 where it has none
+    images: what runs, as SageMaker resolved it (repository@digest); none where it does not say so
     as_deployed: whether it runs on what the manifest says, None where that is not known
     """
 
@@ -46,6 +47,7 @@ class Served:
     looked_at: str = ""
     release: int = 0
     as_deployed: bool | None = None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def look(sagemaker: SageMakerClient, bare: Served) -> Served:
         raise
     containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
     package = str(containers[0].get("ModelPackageName", ""))
-    return replace(seen, model_package=package, release=round(variant.get("InitialVariantWeight", 0)))
+    deployed = [one for shown in found.get("ProductionVariants", []) for one in shown.get("DeployedImages", [])]
+    images = tuple(one["ResolvedImage"] for one in deployed if "ResolvedImage" in one)
+    return replace(seen, model_package=package, release=round(variant.get("InitialVariantWeight", 0)), images=images)
 
 
 def not_found(error: ClientError) -> bool:
@@ -162,6 +166,7 @@ def endpoint(one: Checked) -> dict[str, Any]:
         "status": served.status,
         "config": served.config,
         "model_package": served.model_package,
+        "images": list(served.images),
         "failure_reason": served.failure_reason,
         "looked_at": served.looked_at,
         "as_deployed": served.as_deployed,

@@ -192,6 +192,7 @@ def sources(card: Mapping[str, Any]) -> list[tuple[str, str | Link]]:
     job = origin.get("training-job", "").rpartition("/")[2]
     said = (
         ("Model package", card["version"]["arn"]),
+        ("Image", ", ".join(card["version"].get("images", []))),
         ("Training job", linked(job, links.get("training-job"))),
         ("Training data", origin.get("data", "")),
         ("Hash of the data", origin.get("data-hash", "")),

@@ -21,13 +21,13 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.documents import listed
 from pipeline.frozen import objects
+from pipeline.images import ABSENT, described
 from pipeline.registry import IMAGE, Version, ensure_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
 from pipeline.sharing import model_bucket
 from pipeline.specification import comparable, urls_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
@@ -95,13 +95,12 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
             f"{name}: its image {image} is neither SageMaker's XGBoost nor of this account, so what it is called in "
             f"{region} is not known: register a version with an image of this account, or leave the Region out"
         )
-    repository, _, label = image.split("/", 1)[1].partition("@" if "@" in image else ":")
-    named: ImageIdentifierTypeDef = {"imageDigest": label} if "@" in image else {"imageTag": label}
     try:
-        clients("ecr", region).describe_images(repositoryName=repository, imageIds=[named])
+        described(clients("ecr", region), there)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"RepositoryNotFoundException", "ImageNotFoundException"}:
+        if error.response["Error"]["Code"] not in ABSENT:
             raise
+        repository = there.split("/", 1)[1].partition("@" if "@" in there else ":")[0]
         raise UserError(
             f"{name}: its image {there} does not exist: what is pushed to {repository} is replicated to {region} once "
             "images.repository_prefix of the environment file names its namespace and `make accounts` has run, within "

@@ -85,8 +85,8 @@ def last_admitted(admitted: Sequence[Decision], arn: str = "") -> Mapping[str, A
 
 
 def was_admitted(admitted: Iterable[Decision], version: Mapping[str, Any]) -> bool:
-    """Whether the gate let exactly this version through before. version: arn, specification_sha256 and artifacts"""
-    return any("model_package" in one and itself(one["model_package"]) == itself(version) for one in admitted)
+    """Whether the gate let exactly this version through before. version: as itself() has it"""
+    return any("model_package" in one and same(one["model_package"], version) for one in admitted)
 
 
 def changed_parameters(wanted: Mapping[str, str], live: LiveStage, template: str) -> list[str]:
@@ -97,21 +97,32 @@ def changed_parameters(wanted: Mapping[str, str], live: LiveStage, template: str
 
 def was_live(admitted: Sequence[Decision], outcomes: Iterable[Decision], package: Mapping[str, Any]) -> bool:
     """Whether exactly this version was let through to production before, and passed its tests there."""
-    same = {one.get("manifest_sha256") for one in admitted if one.get("model_package") == package_of(package)}
-    return any(one.get("passed") is True and one.get("manifest_sha256") in same for one in outcomes)
+    hashes = {one.get("manifest_sha256") for one in admitted if is_package(one.get("model_package", {}), package)}
+    return any(one.get("passed") is True and one.get("manifest_sha256") in hashes for one in outcomes)
 
 
 def package_of(package: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a version itself: its ARN, its specification, its artifacts, and those of its copies."""
+    """What makes a version itself: its ARN, its specification, artifacts and images, and those of its copies."""
     copies = {region: itself(found) for region, found in package["copies"].items()}
     return {**itself(package), "copies": copies}
 
 
 def itself(part: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: part[key] for key in ("arn", "specification_sha256", "artifacts")}
+    return {key: part[key] for key in ("arn", "specification_sha256", "artifacts", "images") if key in part}
+
+
+def same(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a version, or a copy, is what it was; older entries of the record say nothing of images."""
+    return bool(itself(then)) and itself(now) | itself(then) == itself(now)
+
+
+def is_package(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a version and its copies are what they were. then: of package_of()"""
+    before, after = then.get("copies", {}), now["copies"]
+    return same(then, now) and before.keys() == after.keys() and all(same(before[r], after[r]) for r in after)
 
 
 def replaced(admitted: Sequence[Decision], package: Mapping[str, Any]) -> bool:
     """Whether the version was something else when the gate admitted it last; False where it never was."""
     found = [one["model_package"] for one in admitted if one.get("arn") == package["arn"] and "model_package" in one]
-    return bool(found) and found[-1] != package_of(package)
+    return bool(found) and not is_package(found[-1], package)

@@ -14,16 +14,27 @@ IRELAND = "eu-west-1"
 COPY = f"arn:aws:sagemaker:{IRELAND}:{ACCOUNT}:model-package/Iris/9"
 
 
+def own(number: int, status: str = "Approved", **more: Any) -> dict[str, Any]:
+    """A version with an image of the account's own registry."""
+    made = package(number, status, **more)
+    for container in made["InferenceSpecification"]["Containers"]:
+        container["Image"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/iris:1"
+    return made
+
+
 class Regions:
     """The version in its own Region, a copy in another one, and a bucket with its artifact in each."""
 
     def __init__(self) -> None:
-        self.packages: dict[str, Any] = {REGION: package(2), IRELAND: package(9, ModelPackageArn=COPY)}
+        self.packages: dict[str, Any] = {REGION: own(2), IRELAND: own(9, ModelPackageArn=COPY)}
         self.etags = {REGION: "e1", IRELAND: "e1"}
+        self.digests = {REGION: "sha256:1", IRELAND: "sha256:1"}
 
     def __call__(self, service: str, region: str) -> Any:
         if service == "sagemaker":
             return Fake(describe_model_package=lambda **_: self.packages[region])
+        if service == "ecr":
+            return Fake(describe_images={"imageDetails": [{"imageDigest": self.digests[region]}]})
         return Fake(list_objects_v2={"Contents": [{"Key": "iris/model.tar.gz", "ETag": self.etags[region]}]})
 
 
@@ -34,9 +45,11 @@ def replaced() -> dict[str, Any]:
 
 CHANGES: dict[str, tuple[Callable[[Regions], Any], str]] = {
     "rejected": (
-        lambda r: r.packages.update({IRELAND: package(9, "Rejected", ModelPackageArn=COPY)}), "is Rejected by now"),
+        lambda r: r.packages.update({IRELAND: own(9, "Rejected", ModelPackageArn=COPY)}), "is Rejected by now"),
     "replaced": (lambda r: r.packages.update({IRELAND: replaced()}), "was replaced after Build had read it"),
     "written again": (lambda r: r.etags.update({IRELAND: "e2"}), "was written again after Build had looked at it"),
+    "pushed again": (
+        lambda r: r.digests.update({IRELAND: "sha256:2"}), "was pushed again after Build had looked at it"),
     "deleted": (
         lambda r: r.packages.update({IRELAND: error("D", "ValidationException", "gone")}), "does not exist any more"),
 }  # fmt: skip
@@ -44,8 +57,8 @@ CHANGES: dict[str, tuple[Callable[[Regions], Any], str]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_copy_in_a_further_region_is_looked_at_again(change: str) -> None:
-    regions, arn = Regions(), package(2)["ModelPackageArn"]
-    was = frozen(regions, arn, package(2)["InferenceSpecification"], {REGION: arn, IRELAND: COPY})
+    regions, arn = Regions(), own(2)["ModelPackageArn"]
+    was = frozen(regions, arn, own(2)["InferenceSpecification"], {REGION: arn, IRELAND: COPY})
     assert list(was["copies"]) == [IRELAND]
     found = {**was, "arn": arn, "version": 2, "group": "Iris"}
     assert changed(regions, found) == []

@@ -76,8 +76,9 @@ def test_an_update_that_was_taken_back_is_seen_also_without_a_reason(
 def test_the_record_holds_every_endpoint_and_what_failed_there() -> None:
     manifest = {"model_package": {"version": 3, "arn": f"{ARN}3"}, "project": {"id": "p-1"}}
     served = Served(
-        "3" * 12, "us-east-1", "e", "InService", "c", f"{ARN}2", "alarms", "2026-01-01T00:00:00+00:00", 6, False
-    )
+        "3" * 12, "us-east-1", "e", "InService", "c", f"{ARN}2", "alarms", "2026-01-01T00:00:00+00:00", 6, False,
+        ("r@sha256:1",),
+    )  # fmt: skip
     results = (Result("p", "a"), Result("p", "b", failure="wrong"))
     found = document(manifest, "staging", [Checked(served, results)], "run-1", "abc")
     assert (found["passed"], found["execution"], found["manifest_sha256"]) == (False, "run-1", "abc")
@@ -85,7 +86,7 @@ def test_the_record_holds_every_endpoint_and_what_failed_there() -> None:
         {
             "account": "3" * 12, "region": "us-east-1", "endpoint": "e", "status": "InService", "config": "c",
             "model_package": f"{ARN}2", "failure_reason": "alarms", "looked_at": "2026-01-01T00:00:00+00:00",
-            "as_deployed": False, "failed": ["wrong"],
+            "images": ["r@sha256:1"], "as_deployed": False, "failed": ["wrong"],
         }
     ]  # fmt: skip
     s3: Any = Fake(put_object={})

@@ -172,7 +172,7 @@ class TheImages(unittest.TestCase):
         return image_in(lambda *_: ecr, version(image), image, ACCOUNT, IRELAND)
 
     def test_an_image_of_the_account_is_looked_for_in_the_same_repository(self) -> None:
-        ecr = Fake(describe_images={})
+        ecr = Fake(describe_images={"imageDetails": [{"imageDigest": "sha256:" + "0" * 64}]})
         self.assertEqual(self.image(OWN, ecr), OWN.replace(REGION, IRELAND))
         self.assertEqual(
             ecr.called("describe_images"), [{"repositoryName": "team/iris", "imageIds": [{"imageTag": "1"}]}]

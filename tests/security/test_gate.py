@@ -16,12 +16,24 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Session
+from pipeline.outcome import newest
 from scripts.rehearsal import deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story
+from scripts.rehearsal.teams.prepare import pull_policy
 from tests.support.attacks import bucket_policy, check_denied
 from tests.support.gate_story import action, approve, bucket, refusal, root, start, wait
-from tests.support.story_steps import configure, new_execution, register, served, set_status, version_arn, whole_story
+from tests.support.mirrored import push
+from tests.support.story_steps import (
+    configure,
+    follow,
+    new_execution,
+    register,
+    served,
+    set_status,
+    version_arn,
+    whole_story,
+)
 from tests.support.waiting import PATIENCE
 
 
@@ -150,6 +162,27 @@ def test_a_setting_that_was_pushed_before_a_rejection_waits_for_the_approver(sto
     deploying.give_approval(story, "Rejected", "a test")
     assert story.wait_for_execution(started) == "Failed"
     assert served(story)["prod"] == 2
+
+
+def test_an_image_that_is_pushed_again_under_its_tag_while_its_version_waits_is_refused(story: Story) -> None:
+    """The stock Studio policy may push to every repository with "sagemaker" in its name."""
+    ecr, repository = root(story).client("ecr"), "team/sagemaker-iris"
+    ecr.create_repository(repositoryName=repository)
+    ecr.set_repository_policy(repositoryName=repository, policyText=json.dumps(pull_policy(story)))
+    image = push(ecr, repository)
+    arn = register(story, image)
+    assert follow(story, set_status(story, int(arn.rpartition("/")[2]), "Approved")) == "Succeeded", story.diagnosis()
+    runs = newest(root(story).client("s3"), bucket(story), "prod")
+    digest = ecr.describe_images(repositoryName=repository)["imageDetails"][0]["imageDigest"]
+    assert runs
+    assert [one["images"] for one in runs["endpoints"]] == [[f"{image.removesuffix(':1')}@{digest}"]]
+    start(story, arn.rpartition("/")[2])
+    push(story.scientist.client("ecr"), repository, of="1.7-1")
+    assert approve(story) == "Failed"
+    assert f"the image {image} of version" in refusal(story)
+    assert "was pushed again after Build had looked at it" in refusal(story)
+    push(story.scientist.client("ecr"), repository)
+    assert retry(story) == "Succeeded", story.diagnosis()
 
 
 # -- four eyes ---------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ from tests.support.waiting import until
 TAG = "3.0-5"
 
 
-def push(ecr: Any, repository: str, tag: str = "1") -> str:
-    """The image's URI in the client's registry; the repository must be there."""
+def push(ecr: Any, repository: str, tag: str = "1", of: str = TAG) -> str:
+    """The image's URI in the client's registry; the repository must be there. of: the tag of SageMaker's own image"""
     region = ecr.meta.region_name
     owner = published().registries[region]
-    wanted = {"registryId": owner, "repositoryName": XGBOOST, "imageIds": [{"imageTag": TAG}]}
+    wanted = {"registryId": owner, "repositoryName": XGBOOST, "imageIds": [{"imageTag": of}]}
     manifest = ecr.batch_get_image(**wanted)["images"][0]["imageManifest"]
-    image = built_in(XGBOOST, TAG)
+    image = built_in(XGBOOST, of)
     assert image is not None
     for digest, blob in image.blobs:
         upload(ecr, repository, digest, blob)

@@ -30,16 +30,21 @@ def version_arn(story: Story, version: int) -> str:
     return f"{story.model_package_arn.rsplit('/', 1)[0]}/{version}"
 
 
-def register(story: Story) -> None:
-    """One more version, of the artifact of the first: nothing is trained for it."""
+def register(story: Story, image: str = "") -> str:
+    """One more version, of the artifact of the first: nothing is trained for it. image: another one than the first's"""
     sagemaker = story.scientist.client("sagemaker")
     first = sagemaker.describe_model_package(ModelPackageName=version_arn(story, 1))
-    sagemaker.create_model_package(
+    specification = first["InferenceSpecification"]
+    for container in specification["Containers"] if image else ():
+        container["Image"] = image
+        container.pop("ImageDigest", None)
+    made = sagemaker.create_model_package(
         ModelPackageGroupName=story.project_name,
-        InferenceSpecification=first["InferenceSpecification"],
+        InferenceSpecification=specification,
         ModelApprovalStatus="PendingManualApproval",
         CustomerMetadataProperties=first.get("CustomerMetadataProperties", {}),
     )
+    return str(made["ModelPackageArn"])
 
 
 def set_status(story: Story, version: int, status: str, patience: float = PATIENCE) -> str | None:

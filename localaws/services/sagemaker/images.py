@@ -6,6 +6,8 @@ What pulling needs: Developer Guide, "How to use SageMaker AI execution roles".
 
 from __future__ import annotations
 
+from typing import Any
+
 from awslang.errors import NotSupported
 from localaws import moto_bridge
 from localaws.cloud import Cloud, Session, arn
@@ -21,7 +23,7 @@ from localaws.services.ecr.images import (
     origin,
     xgboost_image,
 )
-from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.base import invalid, now
 
 
 def check_image(cloud: Cloud, image: str, region: str, processes: bool = False) -> str:
@@ -60,6 +62,28 @@ def check_image(cloud: Cloud, image: str, region: str, processes: bool = False) 
         f"{xgboost_image(cloud, region)}, and what is byte for byte the same. For another image, name in "
         f"rehearsal-images.yaml what stands in for {repository}"
     )
+
+
+def deployed(cloud: Cloud, image: str) -> dict[str, Any]:
+    """The image of a model as DescribeEndpoint shows it (API Reference, DeployedImage).
+
+    A tag is resolved when the model is created. No digest is shown where no registry holds the image: a stand-in's.
+    """
+    found = IMAGE.fullmatch(image)
+    if found is None:
+        raise ValueError(f"{image} was not checked")
+    account, region, repository, tag, digest = found.groups()
+    digest = digest and digest.removeprefix("@")
+    if is_built_in(cloud, account, region) and repository in TAGS:
+        held = built_in(repository, tag, digest)
+    else:
+        there = moto_bridge.backend("ecr", account, region).repositories.get(repository)
+        held = find(there, tag, digest) if there is not None else None
+    shown: dict[str, Any] = {"SpecifiedImage": image}
+    if held is not None:
+        path = image.split("@")[0].removesuffix(f":{tag}")
+        shown |= {"ResolvedImage": f"{path}@{held.digest}", "ResolutionTime": now()}
+    return shown
 
 
 def pull(session: Session, image: str) -> None:

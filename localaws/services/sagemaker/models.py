@@ -32,6 +32,7 @@ class Container:
     image comes from; isolated: from the network, so without credentials.
 
     form: of the data: archive (a tar.gz), object (a file as it is) or prefix (all objects beneath it)
+    deployed: the image as DescribeEndpoint shows it, with its digest when the model was created
     """
 
     image: str
@@ -40,6 +41,7 @@ class Container:
     origin: str = XGBOOST
     isolated: bool = False
     form: str = "archive"
+    deployed: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass
@@ -129,7 +131,8 @@ def resolved(call: Call, container: dict[str, Any]) -> Container:
         raise NotSupported("a model without model data")
     if asked := sorted(NOT_SUPPORTED & set(environment)):
         raise NotSupported(f"the container variables {', '.join(asked)}")
-    return Container(image, data_url, environment, origin, call.params.get("EnableNetworkIsolation", False), form)
+    isolated = call.params.get("EnableNetworkIsolation", False)
+    return Container(image, data_url, environment, origin, isolated, form, images.deployed(call.cloud, image))
 
 
 def data_of(container: dict[str, Any]) -> tuple[str, str]:

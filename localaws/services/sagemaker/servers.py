@@ -115,7 +115,7 @@ class Fleet:
     servers: dict[str, Server] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    images: dict[str, str] = field(default_factory=dict)
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def choose(self) -> str:
         """A variant, by weight."""
@@ -130,7 +130,7 @@ class Fleet:
             name = variant["VariantName"]
             item: dict[str, Any] = {
                 "VariantName": name,
-                "DeployedImages": [{"SpecifiedImage": self.images[name]}] if name in self.images else [],
+                "DeployedImages": [self.images[name]] if name in self.images else [],
                 "CurrentWeight": self.weights[name],
                 "DesiredWeight": self.weights[name],
             }
@@ -172,7 +172,7 @@ def start_fleet(cloud: Cloud, account: str, region: str, endpoint: str, fleet: F
                 raise StartFailed(f'Could not find model "{variant["ModelName"]}".')
             name = variant["VariantName"]
             fleet.servers[name] = start_server(cloud, account, region, endpoint, name, model)
-            fleet.images[name] = model.container.image
+            fleet.images[name] = model.container.deployed
     except StartFailed:
         fleet.stop()
         raise
