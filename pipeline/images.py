@@ -70,6 +70,7 @@ def exchanged(resolved: Iterable[str], images: Iterable[Mapping[str, str]]) -> s
         if one["digest"] and ran and one["digest"] not in ran:
             return (
                 f"expected the image {one['image']} with the digest {one['digest']}, got {ran[0]}: its tag was "
-                "pushed again after Build had looked at it. Name images by their digest, or make the repository's tags immutable"
+                "pushed again after Build had looked at it. Name images by their digest, or make the repository's tags "
+                "immutable"
             )
     return ""
