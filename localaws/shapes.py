@@ -67,8 +67,8 @@ def violations(shape: Any, value: Any, path: str) -> Iterator[Violation]:
     """What is wrong with a value, part by part; path: where it is."""
     if shape.type_name == "structure":
         for name, member in shape.members.items():
-            # The body as it is: an empty one is a value, and endpoints take more than the model says ("Inference options in
-            # Amazon SageMaker AI": 25 MB).
+            # The body as it is: an empty one is a value, and endpoints take more than the model says (25 MB: "Inference
+            # options in Amazon SageMaker AI").
             if member.type_name == "blob" and name == shape.serialization.get("payload"):
                 continue
             inner = f"{path}.{lower(name)}".lstrip(".")
