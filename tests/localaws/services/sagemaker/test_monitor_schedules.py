@@ -1,7 +1,6 @@
 """Monitoring schedules: what AWS refuses of them, and executions that look at captured data and say what they found.
 
-The endpoint is one without a server, whose captured data the tests write; tests/rehearsal/test_monitor.py has real
-ones.
+The endpoint is one without a server, whose captured data the tests write.
 """
 
 from __future__ import annotations
