@@ -18,7 +18,7 @@ from pipeline import record
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.executions import Run, pipeline_of, runs_of
-from pipeline.frozen import written_after
+from pipeline.frozen import etag_of_object, written_after
 from pipeline.registry import Version, described, read_version, versions_of
 from pipeline.settings import Settings
 from pipeline.specification import AGAIN, unchanged, urls_of
@@ -148,15 +148,19 @@ class Approvals:
             return read_version(package, approval.at, None)
         document = record.entry(self.s3, self.settings.artifact_bucket, approval.key)
         unchanged(self.name(approval.version), package, document)
-        self.not_written_since(approval, package)
+        self.not_written_since(approval, package, document)
         return read_version(as_recorded(package, document), approval.at, document.get("by"))
 
-    def not_written_since(self, approval: Approval, package: Mapping[str, Any]) -> None:
-        """UserError where an artifact was written again after the approval, which was of what it was then."""
-        at = datetime.fromisoformat(approval.at)
+    def not_written_since(self, approval: Approval, package: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+        """UserError where an artifact was written again after the approval, which was of what it was then.
+
+        By the time that S3 lists, and by the ETag that the record's entry has: an upload in parts lists when it began.
+        """
+        at, then = datetime.fromisoformat(approval.at), etags_in(document)
         for url in urls_of(package["InferenceSpecification"]):
             try:
-                if not written_after(self.s3, url, at):
+                same = url not in then or etag_of_object(self.s3, url) == then[url]
+                if same and not written_after(self.s3, url, at):
                     continue
             except ClientError:  # check_version says so, with what to do
                 continue
@@ -164,6 +168,19 @@ class Approvals:
                 f"{self.name(approval.version)} is not what was approved at {approval.at}: its artifact {url} was "
                 f"written after that. {AGAIN}"
             )
+
+
+def etags_in(document: Mapping[str, Any]) -> dict[str, str]:
+    """The ETag of each artifact as the starter saw it, by URL; "" of one that was no object then.
+
+    None of an artifact that it may not list, as in a bucket that is not the kit's, nor in older entries.
+    """
+    seen = document.get("artifacts") or []
+    return {
+        str(one["url"]): one["etag"].strip('"')
+        for one in (seen if isinstance(seen, list) else [seen])
+        if isinstance(one.get("etag"), str)
+    }
 
 
 def as_recorded(package: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:

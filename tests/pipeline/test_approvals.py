@@ -92,6 +92,16 @@ class AnApproval(Repository):
             with self.assertRaisesRegex(UserError, "version 1 of Iris is not what was approved at 2026-02-01"):
                 ask()
 
+    def test_an_artifact_with_another_etag_than_the_record_has_is_refused(self) -> None:
+        """MODEL was written long before the approval, as S3 lists it, and its ETag is e1."""
+        url = "s3://models/iris/model.tar.gz"
+        for etag in ('"e2"', ""):
+            seen = approval(1, 1, artifacts=[{"url": url, "etag": etag}])
+            with self.assertRaisesRegex(UserError, f"its artifact {url} was written after that. Approve it again"):
+                self.read(registry(package(1)), storage(seen)).last()
+        for artifacts in ([{"url": url, "etag": '"e1"'}], [{"url": url}], {"url": url, "etag": '"e1"'}, []):
+            self.assertEqual(self.last(registry(package(1)), storage(approval(1, 1, artifacts=artifacts)))[0], 1)
+
     def test_a_record_that_may_not_be_read_ends_the_build(self) -> None:
         hidden = Fake(list_objects_v2=error("ListObjectsV2", "AccessDenied"))
         with self.assertRaisesRegex(UserError, "record/approvals/, cannot be listed: run `make accounts`"):

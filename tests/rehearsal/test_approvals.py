@@ -82,6 +82,10 @@ def test_every_approval_is_recorded_with_what_was_approved_and_by_whom(story: St
     assert second["specification"] == second["announced"] == shown["InferenceSpecification"]
     assert second["by"] == shown["LastModifiedBy"]
     assert second["by"]["IamIdentity"]["Arn"] == story.scientist.principal.arn
+    [container] = shown["InferenceSpecification"]["Containers"]
+    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    etag = story.scientist.client("s3").head_object(Bucket=bucket, Key=key)["ETag"]
+    assert second["artifacts"] == [{"url": container["ModelDataUrl"], "etag": etag}]
     assert (second["arn"], second["schema"]) == (shown["ModelPackageArn"], 1)
     assert second["at"] == shown["LastModifiedTime"].strftime("%Y-%m-%dT%H:%M:%SZ")
     package = manifest(story)["model_package"]

@@ -181,16 +181,25 @@ def test_the_names_of_metrics_neither_look_like_the_summary_nor_crowd_it_out(sto
 
 
 def test_a_model_that_is_written_again_after_its_version_was_approved_is_not_deployed(story: Story) -> None:
-    """Not by a push either, whose card would show a setting alone. The gate would compare another author (FourEyes)."""
+    """Not by a push either, whose card would show a setting alone. The gate would compare another author (FourEyes).
+
+    Of an upload in parts S3 lists when it began: this one does before the approval. Its ETag is another one than the
+    record's entry has.
+    """
     replace(story, 1, specification(story, 1))
     assert set_status(story, 1, "PendingManualApproval", 1) is None
+    s3, where = story.scientist.client("s3"), place(story, 1)
+    body = s3.get_object(**where)["Body"].read() + b"\0"
+    begun = where | {"UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+    part = s3.upload_part(**begun, PartNumber=1, Body=body)
+    time.sleep(1.1)  # S3 lists whole seconds
     assert set_status(story, 1, "Approved")
     wait(story)
     deploying.give_approval(story, "Rejected", "a test")
     assert story.wait_for_execution(story.execution_id) == "Failed"
-    time.sleep(1.1)  # S3 lists whole seconds
-    s3, where = story.scientist.client("s3"), place(story, 1)
-    s3.put_object(**where, Body=s3.get_object(**where)["Body"].read() + b"\0")
+    s3.complete_multipart_upload(**begun, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    approved_at = record.approvals(root(story).client("s3"), bucket(story))[-1]["at"]
+    assert s3.head_object(**where)["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ") < approved_at
     assert configure(story, "prod", InitialInstanceCount="2")
     assert story.wait_for_execution(story.execution_id) == "Failed"
     assert f"its artifact s3://{where['Bucket']}/{where['Key']} was written after that" in story.diagnosis()

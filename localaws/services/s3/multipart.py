@@ -31,13 +31,19 @@ def started(call: Call, _: Any) -> None:
 
 
 @s3.before("CompleteMultipartUpload")
-def completed(call: Call) -> None:
-    """Parts in the order of their numbers (API Reference, CompleteMultipartUpload: InvalidPartOrder)."""
+def completed(call: Call) -> datetime | None:
+    """Parts in the order of their numbers (API Reference, CompleteMultipartUpload: InvalidPartOrder).
+
+    When the upload began, which is the LastModified of its object (S3 User Guide, "System-defined object metadata").
+    """
     conditional_write(call)
     numbers = [part.get("PartNumber", 0) for part in (call.params.get("MultipartUpload") or {}).get("Parts") or []]
     if any(after <= before for before, after in pairwise(numbers)):
         message = "The list of parts was not in ascending order. The parts list must be specified in order by part "
         raise AwsError("InvalidPartOrder", f"{message}number.")
+    bucket = bucket_state(call.params["Bucket"])
+    begun = bucket.multiparts.get(call.params["UploadId"]) if bucket is not None else None
+    return started_of(begun)[0] if begun is not None else None
 
 
 def whole(text: str) -> str:

@@ -8,6 +8,7 @@ conditional writes".
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from moto.core.utils import get_service_model
@@ -115,10 +116,12 @@ def conditional_write(call: Call) -> None:
 
 
 @s3.after("PutObject", "CopyObject", "CompleteMultipartUpload")
-def object_written(call: Call, _: Any) -> None:
+def object_written(call: Call, began: Any) -> None:
     """An object remembers its key by ARN, however it was named: a key's alias may change afterwards. Its bucket may
-    announce it."""
+    announce it. began: when its upload in parts did"""
     found = object_state(call.params["Bucket"], call.params["Key"])
+    if isinstance(began, datetime):
+        found.last_modified = began.replace(tzinfo=None)
     key = getattr(found, "kms_key_id", None)
     if key:
         found.kms_key_id = key_arn(call.account, call.region, key)
