@@ -6,6 +6,7 @@ AWS pages: "DependsOn attribute", "Ref", "Fn::GetAtt", "Fn::Sub" (each makes a d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from awslang.template import nodes
 from awslang.template.intrinsics import Evaluator
@@ -15,7 +16,8 @@ REFERRING = ("Properties", "Metadata", "UpdatePolicy", "CreationPolicy")
 
 
 def dependencies(template: Template, evaluator: Evaluator) -> dict[str, set[str]]:
-    """For every active resource, the active resources that it needs (Ref, GetAtt, Sub, DependsOn).
+    """For every active resource, the active resources that it needs (Ref, GetAtt, Sub, DependsOn); TemplateError where
+    one, or an output, refers to a resource that is not active.
 
     They depend on the template's conditions alone, and a stack set takes the same template to every account.
     CloudFormation User Guide, "CloudFormation template Conditions syntax": all of them are evaluated before any
@@ -23,6 +25,7 @@ def dependencies(template: Template, evaluator: Evaluator) -> dict[str, set[str]
     """
     held = tuple(evaluator.condition(name) for name in template.conditions)
     if evaluator.extended or held not in template.depends:
+        check_references(template, evaluator)
         template.depends[held] = needed(template, evaluator)
     return {name: set(others) for name, others in template.depends[held].items()}
 
@@ -39,6 +42,30 @@ def needed(template: Template, evaluator: Evaluator) -> dict[str, set[str]]:
                 found |= {target for target, _ in nodes.references(function, argument)}
         needs[name] = found & set(active)
     return needs
+
+
+def check_references(template: Template, evaluator: Evaluator) -> None:
+    """TemplateError where a resource or an output of this stack refers to a resource that a condition leaves out.
+
+    CloudFormation Template Reference, "Condition functions": "associate a condition with any resource that you want to
+    conditionally create"; a reference to what is not created is refused before anything is.
+    """
+    active = set(evaluator.active())
+    blocks: dict[str, dict[str, list[Any]]] = {
+        "Resources": {name: [template.resources[name].get(member) for member in REFERRING] for name in active},
+        "Outputs": {
+            name: [declared]
+            for name, declared in template.outputs.items()
+            if "Condition" not in declared or evaluator.condition(declared["Condition"])
+        },
+    }
+    for block, parts in blocks.items():
+        calls = [(name, call) for name, nodes_of in parts.items() for call in evaluator.calls(nodes_of)]
+        targets = [(name, target) for name, call in calls for target, _ in nodes.references(*call)]
+        if wrong := [(name, target) for name, target in targets if target in template.resources.keys() - active]:
+            names = ", ".join(sorted({target for _, target in wrong}))
+            message = f"Unresolved resource dependencies [{names}] in the {block} block of the template"
+            raise template.error(f"Template format error: {message}", block, wrong[0][0])
 
 
 def order(needs: Mapping[str, set[str]]) -> list[set[str]]:

@@ -219,10 +219,8 @@ class Evaluator:
         if not attribute and name in self.parameters.values:
             return self.parameters.values[name]
         if name not in self.template.resources or not self.is_active(name):
-            raise TemplateError(
-                f"Template format error: Unresolved resource dependencies [{name}] in the {self.block} block of the "
-                "template"
-            )
+            what = f"Unresolved resource dependencies [{name}] in the {self.block} block of the template"
+            raise TemplateError(f"Template format error: {what}")
         return self.attributes(name, attribute or "Ref")
 
     def _ref(self, argument: Any) -> Any:

@@ -82,13 +82,17 @@ class Creation(Deployment):
 
 
 class Deletion:
-    """Deletes the stack; what cannot be deleted leaves it DELETE_FAILED, with the reason."""
+    """Deletes the stack; what cannot be deleted leaves it DELETE_FAILED, with the reason.
+
+    An export that another stack imports cancels the deletion: nothing is deleted, and the stack has its former status
+    (CloudFormation User Guide, "Get exported outputs"; the words and the status are those that users report).
+    """
 
     def __init__(
         self, cloud: Cloud, session: Session, stack: Stack, *, retain: Iterable[str] = (), force: bool = False
     ) -> None:
         self.cloud, self.session, self.stack = cloud, session, stack
-        self.retain, self.force = frozenset(retain), force
+        self.retain, self.force, self.before = frozenset(retain), force, stack.status
 
     def run(self) -> None:
         stack = self.stack
@@ -99,7 +103,7 @@ class Deletion:
             try:
                 check_exports(self.cloud, stack, [])
             except StepFailed as error:
-                stack.become("DELETE_FAILED", str(error))
+                stack.become(self.before, str(error))
                 return
         steps = Steps(self.cloud, self.session, stack, stack.tags, new_id())
         existing = [r for r in [*stack.resources.values(), *stack.replaced] if r.physical_id]
@@ -204,8 +208,10 @@ def run_stack(
         Update(cloud, session, stack, goal).run()
     else:
         Deletion(cloud, session, stack, retain=stack.resources if retain_resources else ()).run()
-    done = stack.status in {"UPDATE_COMPLETE", "DELETE_COMPLETE"}
-    return StackResult(stack.id, stack.status, "" if done else first_failure(stack, since))
+    canceled = action == "delete" and not stack.status.startswith("DELETE_")
+    status = "DELETE_FAILED" if canceled else stack.status
+    done = status in {"UPDATE_COMPLETE", "DELETE_COMPLETE"}
+    return StackResult(stack.id, status, "" if done else first_failure(stack, since))
 
 
 def changes_anything(stack: Stack, goal: Goal) -> bool:

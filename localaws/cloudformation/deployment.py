@@ -138,8 +138,10 @@ def check_exports(cloud: Cloud, stack: Stack, outputs: list[Output]) -> None:
         if not output.export or values.get(output.export) == output.value:
             continue
         if users := [other.name for other in state.importers(output.export) if other is not stack]:
-            verb = "updated" if output.export in values else "deleted"
-            raise StepFailed(f"Export {output.export} cannot be {verb} as it is in use by {', '.join(users)}")
+            by = f"as it is in use by {', '.join(users)}"
+            if output.export in values:
+                raise StepFailed(f"Export {output.export} cannot be updated {by}")
+            raise StepFailed(f"Delete canceled. Cannot delete export {output.export} {by}.")
 
 
 def remove(

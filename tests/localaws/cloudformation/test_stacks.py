@@ -280,6 +280,24 @@ def test_termination_protection_stops_a_delete(client: Any, queues: FakeQueues) 
     client.delete_stack(StackName="shop")
 
 
+def test_a_reference_to_what_a_condition_leaves_out_is_refused_before_anything_is_created(
+    client: Any, queues: FakeQueues
+) -> None:
+    """AWS names every such resource, and the section (CloudFormation Template Reference, "Condition functions")."""
+    never = {"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}}
+    parts = {"A": queue_resource(), "B": {**queue_resource(), "Condition": "Never"}}
+    named = {"Fn::If": ["Never", {"Ref": "B"}, "none"]}
+    create_stack(client, template_of(parts, Outputs={"O": {"Value": named}}, **never))
+    for output in ({"Ref": "B"}, {"Fn::Sub": "${B.Arn}"}, {"Fn::Join": ["", [{"Fn::GetAtt": ["B", "Arn"]}]]}):
+        template = template_of(parts, Outputs={"O": {"Value": output}}, **never)
+        message = refusal(client.create_stack, StackName="late", TemplateBody=template)
+        assert "Unresolved resource dependencies [B] in the Outputs block of the template" in message
+    using = {**parts, "C": queue_resource(Tags=[{"Key": "o", "Value": {"Ref": "B"}}])}
+    message = refusal(client.create_stack, StackName="late", TemplateBody=template_of(using, **never))
+    assert "Unresolved resource dependencies [B] in the Resources block of the template" in message
+    assert client.list_stacks(StackStatusFilter=["ROLLBACK_COMPLETE"])["StackSummaries"] == []
+
+
 # -- exports ---------------------------------------------------------------------------------------
 
 
@@ -298,8 +316,11 @@ def test_an_export_in_use_is_locked(client: Any, queues: FakeQueues) -> None:
     assert "Export shop-o cannot be updated as it is in use by user" in str(stack_events(client, "shop"))
     client.delete_stack(StackName="shop")
     stack = settled_stack(client, "shop")
-    assert stack["StackStatus"] == "DELETE_FAILED"
-    assert stack["StackStatusReason"] == "Export shop-o cannot be deleted as it is in use by user"
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack["StackStatusReason"] == "Delete canceled. Cannot delete export shop-o as it is in use by user."
+    nothing = template_of({"A": queue_resource()}, Outputs={"P": {"Value": "1"}})
+    assert update_stack(client, nothing)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Cannot delete export shop-o as it is in use by user" in str(stack_events(client, "shop"))
     twin = create_stack(client, exporting("x"), name="twin")
     assert twin["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "Export with name shop-o is already exported by stack shop" in str(stack_events(client, "twin"))
