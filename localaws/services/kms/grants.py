@@ -50,6 +50,18 @@ def given(call: Call, _: Any) -> None:
             setattr(grant, GIVEN, (datetime.now(UTC), call.principal.account))
 
 
+@kms.before("RetireGrant")
+def retired(call: Call) -> None:
+    """A grant that there is (API Reference, RetireGrant: NotFoundException); moto retires what is not there."""
+    params = call.params
+    if "GrantToken" not in params and not {"KeyId", "GrantId"} <= params.keys():
+        raise AwsError("ValidationException", "RetireGrant needs a grant token, or a key and a grant")
+    keys = moto_bridge.backend("kms", call.account, call.region).keys
+    found = [one for key in list(keys.values()) for one in list(key.grants.values())]
+    if all(params.get("GrantId") != one.id and params.get("GrantToken") != one.token for one in found):
+        raise AwsError("NotFoundException", "The grant was not found")
+
+
 @kms.operation("ListGrants")
 def list_grants(call: Call) -> dict[str, Any]:
     key = find_key(key_of(call))

@@ -25,8 +25,9 @@ USE = (
     "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext",
     "GenerateMac", "GetPublicKey", "RotateKeyOnDemand", "Sign", "Verify", "VerifyMac",
 )  # fmt: skip
-CHANGES = ("DisableKey", "EnableKey", "TagResource", "UntagResource", "UpdateAlias",
+CHANGES = ("DisableKey", "EnableKey", "UntagResource", "UpdateAlias",
            "UpdateKeyDescription")  # fmt: skip
+MOST_TAGS = 50
 _metadata, _new_state = Key.to_dict, KmsBackend.__init__
 
 
@@ -85,6 +86,24 @@ def in_use(call: Call) -> None:
 @kms.before("CreateKey")
 def new_key(call: Call) -> None:
     check_new(call.params)
+    check_tags(call, {})
+
+
+@kms.before("TagResource")
+def tagged(call: Call) -> None:
+    not_pending(call)
+    found = find_key(key := key_of(call))
+    of = moto_bridge.backend("kms", call.account, call.region)
+    check_tags(call, of.tagger.get_tag_dict_for_resource(key.rsplit("/", 1)[1]) if found is not None else {})
+
+
+def check_tags(call: Call, held: dict[str, str]) -> None:
+    """Each key once, and 50 at most (API Reference, TagResource: TagException, LimitExceededException)."""
+    names = [tag["TagKey"] for tag in call.params.get("Tags") or []]
+    if len(set(names)) < len(names):
+        raise AwsError("TagException", "Duplicate tag keys")
+    if len({*names, *held}) > MOST_TAGS:
+        raise AwsError("LimitExceededException", f"A key has at most {MOST_TAGS} tags")
 
 
 @kms.before("Decrypt")
@@ -105,12 +124,19 @@ def not_pending(call: Call) -> None:
         raise AwsError("KMSInvalidStateException", f"{key} is pending deletion.")
 
 
-@kms.before("GenerateRandom", "RetireGrant")
+@kms.before("ReplicateKey")
+def replicated(call: Call) -> None:
+    """A multi-Region key alone (API Reference, ReplicateKey: UnsupportedOperationException); moto breaks."""
+    found = find_key(key := key_of(call))
+    if found is not None and not found.multi_region:
+        raise AwsError("UnsupportedOperationException", f"{key} is not a multi-Region primary key.")
+
+
+@kms.before("GenerateRandom")
 def named(call: Call) -> None:
-    """What the API's model calls optional and the operation needs (API Reference, GenerateRandom, RetireGrant)."""
-    given = {"NumberOfBytes", "GrantToken"} & call.params.keys() or {"KeyId", "GrantId"} <= call.params.keys()
-    if not given:
-        raise AwsError("ValidationException", f"{call.operation} needs NumberOfBytes, or a grant")
+    """What the API's model calls optional and the operation needs (API Reference, GenerateRandom)."""
+    if "NumberOfBytes" not in call.params:
+        raise AwsError("ValidationException", f"{call.operation} needs NumberOfBytes")
 
 
 @kms.before("DescribeKey")

@@ -7,6 +7,7 @@ create a grant for a symmetric encryption KMS key that allows the Sign operation
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from awslang.errors import AwsError
@@ -26,6 +27,14 @@ DATA_KEYS = {  # a symmetric key alone
     "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext",
 }  # fmt: skip
 ROTATION = {"DisableKeyRotation", "EnableKeyRotation", "RotateKeyOnDemand"}
+
+
+# The algorithms of a key, by the member of a request that names one.
+ALGORITHMS: dict[str, Callable[[Any], list[str] | None]] = {
+    "EncryptionAlgorithm": lambda key: key.encryption_algorithms,
+    "SigningAlgorithm": lambda key: key.signing_algorithms,
+    "MacAlgorithm": lambda key: [key.key_spec.replace("HMAC_", "HMAC_SHA_")],
+}
 
 
 def usage_of(key: Any) -> str:
@@ -55,6 +64,11 @@ def check_use(call: Call, key: Any) -> None:
     if not fits(key, call.operation):
         what = f"{key.arn} key usage is {usage_of(key)} which is not valid for {call.operation}."
         raise AwsError("InvalidKeyUsageException", what)
+    for member, known in ALGORITHMS.items():
+        asked, fitting = call.params.get(member), known(key)
+        if asked and fitting and asked not in fitting:
+            what = f"Algorithm {asked} is incompatible with key spec {key.key_spec}."
+            raise AwsError("InvalidKeyUsageException", what)
     symmetric = key.key_spec == SYMMETRIC
     public = call.operation == "GetPublicKey" and (symmetric or usage_of(key) == MAC)
     if public or (call.operation in ROTATION and not symmetric):

@@ -30,6 +30,14 @@ def started(call: Call, _: Any) -> None:
             setattr(upload, STARTED, (datetime.now(UTC), call.principal.arn))
 
 
+def ongoing(call: Call) -> None:
+    """NoSuchUpload for an upload that is over or never was (API Reference, "Error responses")."""
+    bucket = bucket_state(call.params["Bucket"])
+    if bucket is not None and call.params["UploadId"] not in bucket.multiparts:
+        message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        raise AwsError("NoSuchUpload", f"{message}aborted or completed.", 404, UploadId=call.params["UploadId"])
+
+
 @s3.before("CompleteMultipartUpload")
 def completed(call: Call) -> datetime | None:
     """Parts in the order of their numbers (API Reference, CompleteMultipartUpload: InvalidPartOrder).
@@ -37,7 +45,10 @@ def completed(call: Call) -> datetime | None:
     When the upload began, which is the LastModified of its object (S3 User Guide, "System-defined object metadata").
     """
     conditional_write(call)
+    ongoing(call)
     numbers = [part.get("PartNumber", 0) for part in (call.params.get("MultipartUpload") or {}).get("Parts") or []]
+    if not numbers:
+        raise AwsError("InvalidRequest", "You must specify at least one part")
     if any(after <= before for before, after in pairwise(numbers)):
         message = "The list of parts was not in ascending order. The parts list must be specified in order by part "
         raise AwsError("InvalidPartOrder", f"{message}number.")

@@ -17,6 +17,8 @@ from localaws.services.kms.state import key_arn, usable_key
 from localaws.services.s3.access import copy_source
 from localaws.services.s3.buckets import check_acl
 from localaws.services.s3.checksums import whole
+from localaws.services.s3.limits import check_source
+from localaws.services.s3.multipart import ongoing
 from localaws.services.s3.service import s3, written_object
 from localaws.services.s3.state import bucket_owner, bucket_state, object_state
 
@@ -43,10 +45,7 @@ def upload_part(call: Call) -> None:
 
 
 def part_of_upload(call: Call) -> None:
-    bucket = bucket_state(call.params["Bucket"])
-    if bucket is not None and call.params["UploadId"] not in bucket.multiparts:
-        message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
-        raise AwsError("NoSuchUpload", f"{message}aborted or completed.", 404, UploadId=call.params["UploadId"])
+    ongoing(call)
     if not 1 <= int(call.params["PartNumber"]) <= MOST_PARTS:
         message = f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
         raise AwsError("InvalidArgument", message, ArgumentName="partNumber")
@@ -87,6 +86,7 @@ def copy_object(call: Call) -> None:
     started(call)
     bucket, key, version = copy_source(call.params)
     readable(call, bucket, key, version)
+    check_source(call, object_state(bucket, key, version))
     if (bucket, key, version) == (call.params["Bucket"], call.params["Key"], "") and not changed(call):
         message = "This copy request is illegal because it is trying to copy an object to itself without changing the "
         what = "object's metadata, storage class, website redirect location or encryption attributes."
@@ -107,6 +107,7 @@ def changed(call: Call) -> bool:
 def copy_part(call: Call) -> None:
     part_of_upload(call)
     readable(call, *copy_source(call.params))
+    check_source(call, object_state(*copy_source(call.params)))
 
 
 @s3.before("GetObject", "HeadObject")

@@ -39,6 +39,8 @@ def refused(call: Call, found: list[Violation]) -> AwsError | None:
     shape = get_service_model("s3").operation_model(call.operation).input_shape
     members = {shapes.lower(name): (name, member) for name, member in shape.members.items()}
     for one in found:
+        if one.path.endswith(".locationConstraint"):
+            return AwsError("InvalidLocationConstraint", "The specified location-constraint is not valid")
         if one.path.endswith(".member.events"):
             return AwsError("InvalidArgument", f"The event '{one.value}' is not supported for notifications")
         name, member = members[one.path.split(".")[0]]
@@ -56,6 +58,7 @@ BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 TAKEN_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 TAKEN_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 KEY_BYTES = 1024
+METADATA_BYTES = 2048  # of a user's own (S3 User Guide, "Working with object metadata")
 NOT_WELL_FORMED = "The XML you provided was not well-formed or did not validate against our published schema"
 
 
@@ -72,6 +75,9 @@ def written_object(call: Call) -> None:
     params = call.params
     if len(params["Key"].encode()) > KEY_BYTES:
         raise AwsError("KeyTooLongError", "Your key is too long")
+    metadata = sum(len(name.encode()) + len(value.encode()) for name, value in (params.get("Metadata") or {}).items())
+    if metadata > METADATA_BYTES:
+        raise AwsError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
     asked, key = params.get("ServerSideEncryption"), params.get("SSEKMSKeyId")
     if asked and asked not in enumeration("ServerSideEncryption"):
         raise AwsError("InvalidArgument", "The encryption method specified is not supported")
@@ -155,7 +161,11 @@ INFREQUENT = 30  # days before an object may go there (S3 User Guide, "Lifecycle
 
 @s3.before("PutBucketLifecycleConfiguration")
 def bucket_lifecycle(call: Call) -> None:
-    for rule in call.params.get("LifecycleConfiguration", {}).get("Rules", []):
+    rules = call.params.get("LifecycleConfiguration", {}).get("Rules", [])
+    ids = [rule["ID"] for rule in rules if rule.get("ID")]
+    if len(set(ids)) < len(ids):
+        raise AwsError("InvalidArgument", "Rule ID must be unique. Found same ID for one or more rules")
+    for rule in rules:
         if not any(rule.get(action) for action in LIFECYCLE_ACTIONS):
             raise AwsError("InvalidRequest", "At least one action needs to be specified in a rule")
         if rule.get("Expiration", {}).get("Days", 1) <= 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from awslang.errors import AwsError
 from awslang.policy.document import Policy, parse_resource
 from localaws import moto_bridge
 from localaws.calls import Call
@@ -32,4 +33,12 @@ def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) ->
         yield from through_service(call, key, topic.split(":")[4], ("GenerateDataKey", "Decrypt"))
 
 
-sns.access = Access(policy=policy, further=further, rewrite=policies_in_moto("sns", "topics"))
+def resources(call: Call, types: list[str]) -> list[str]:
+    """The formats of the Service Authorization Reference, but for what names nothing (API Reference, Publish)."""
+    if call.operation == "Publish" and not call.params.keys() & {"PhoneNumber", "TargetArn", "TopicArn"}:
+        what = "TopicArn or TargetArn Reason: no value for required parameter"
+        raise AwsError("InvalidParameter", f"Invalid parameter: {what}")
+    return []
+
+
+sns.access = Access(resources=resources, policy=policy, further=further, rewrite=policies_in_moto("sns", "topics"))

@@ -28,6 +28,7 @@ TOPIC_ATTRIBUTES = {
     "DeliveryPolicy", "DisplayName", "FifoTopic", "Policy", "SignatureVersion", "TracingConfig", "KmsMasterKeyId",
     "ArchivePolicy", "ContentBasedDeduplication", "FifoThroughputScope", "DataProtectionPolicy",
 }  # fmt: skip
+DISPLAY_NAME = 100  # characters (CloudFormation's AWS::SNS::Topic, DisplayName)
 FEEDBACK = re.compile(r"(HTTP|Firehose|Lambda|Application|SQS)(Success|Failure)Feedback(RoleArn|SampleRate)")
 QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
 PROTOCOLS = {"http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose"}
@@ -39,6 +40,9 @@ def topic_attributes(call: Call) -> None:
         *call.params.get("Attributes", {}),
         *([call.params["AttributeName"]] if "AttributeName" in call.params else []),
     ]
+    shown = (call.params.get("Attributes") or {}).get("DisplayName") or call.params.get("AttributeValue") or ""
+    if "DisplayName" in names and len(shown) > DISPLAY_NAME:
+        raise AwsError("InvalidParameter", "Invalid parameter: DisplayName")
     if wrong := [name for name in names if name not in TOPIC_ATTRIBUTES and not FEEDBACK.fullmatch(name)]:
         raise AwsError("InvalidParameter", f"Invalid parameter: AttributeName ({wrong[0]})")
 
@@ -79,14 +83,41 @@ def check_subscription(call: Call) -> None:
         raise AwsError("InvalidParameter", "Invalid parameter: Does not support this protocol string: " + protocol)
     if protocol == "lambda":
         raise NotSupported("a function that subscribes to a topic")
+    if protocol == "firehose":
+        raise NotSupported("a delivery stream that subscribes to a topic")
     if protocol == "sqs" and not QUEUE.fullmatch(endpoint):
         raise AwsError("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
     if protocol in ("email", "email-json") and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+", endpoint):
         raise AwsError("InvalidParameter", "Invalid parameter: Email address")
     if protocol in ("http", "https") and not endpoint.startswith(f"{protocol}://"):
         raise AwsError("InvalidParameter", "Invalid parameter: Endpoint must match the specified protocol")
+    for name, value in (call.params.get("Attributes") or {}).items():
+        check_attribute(name, value)
     if (filtering := call.params.get("Attributes", {}).get("FilterPolicy")) is not None:
         try:
             json.loads(filtering)
         except ValueError as error:
             raise AwsError("InvalidParameter", "Invalid parameter: FilterPolicy: failed to parse JSON") from error
+
+
+VALUES = {"RawMessageDelivery": ("true", "false"), "FilterPolicyScope": ("MessageAttributes", "MessageBody")}
+
+
+def check_attribute(name: str, value: str) -> None:
+    """API Reference, SetSubscriptionAttributes: AttributeName, AttributeValue."""
+    if name in VALUES and str(value).lower() not in [one.lower() for one in VALUES[name]]:
+        what = f"{name}: Invalid value [{value}]. Must be {' or '.join(VALUES[name])}."
+        raise AwsError("InvalidParameter", f"Invalid parameter: Attributes Reason: {what}")
+
+
+@sns.before("SetSubscriptionAttributes")
+def subscription_attribute(call: Call) -> None:
+    check_attribute(call.params["AttributeName"], call.params.get("AttributeValue", ""))
+
+
+@sns.before("Unsubscribe")
+def unsubscribed(call: Call) -> None:
+    named = call.params["SubscriptionArn"]
+    if named.count(":") < 5:
+        what = f"An ARN must have at least 6 elements, not {named.count(':') + 1}"
+        raise AwsError("InvalidParameter", f"Invalid parameter: SubscriptionArn Reason: {what}")

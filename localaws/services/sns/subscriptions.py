@@ -9,6 +9,7 @@ What is sent to a mailbox is a line of mail.jsonl in the embedded AWS's folder: 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
 
@@ -18,7 +19,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge, private
 from localaws.calls import Call
 from localaws.services.sns.delivery import pending, send, to_queue
-from localaws.services.sns.service import check_subscription, sns
+from localaws.services.sns.service import check_subscription, plain, sns
 
 CONFIRMED_BY_OWNER = ("email", "email-json", "http", "https")
 PAGE = 100
@@ -53,6 +54,9 @@ def subscribe(call: Call) -> dict[str, Any]:
     check_subscription(call)
     params = call.params
     state, endpoint = state_of(call, params["TopicArn"]), str(params.get("Endpoint", ""))
+    for one in list(state.subscriptions.values()):
+        if (one.topic_arn, one.endpoint, one.protocol) == (params["TopicArn"], endpoint, params["Protocol"]):
+            same_attributes(one, params.get("Attributes") or {})
     try:
         made = state.subscribe(params["TopicArn"], endpoint, params["Protocol"])
         for name, value in sorted(params.get("Attributes", {}).items(), reverse=True):  # a policy's scope before it
@@ -65,6 +69,14 @@ def subscribe(call: Call) -> dict[str, Any]:
         ask_to_confirm(call, made, waits=others or params["Protocol"] in CONFIRMED_BY_OWNER)
     whole = params.get("ReturnSubscriptionArn") or not pending(made)
     return {"SubscriptionArn": made.arn if whole else "pending confirmation"}
+
+
+def same_attributes(subscription: Any, asked: dict[str, str]) -> None:
+    """A subscription that exists is answered again, with the attributes that it has (as CreateTopic does)."""
+    for name, value in asked.items():
+        if plain(subscription.attributes.get(name, "")) != plain(value):
+            what = "Invalid parameter: Attributes Reason: Subscription already exists with different attributes"
+            raise AwsError("InvalidParameter", what)
 
 
 def ask_to_confirm(call: Call, subscription: Any, waits: bool) -> None:
@@ -136,6 +148,12 @@ def counted(call: Call) -> None:
 def published(call: Call) -> None:
     """Who delivers; and a message must not be empty (API Reference, Publish: InvalidParameter)."""
     send(call.cloud)
+    entries = call.params.get("PublishBatchRequestEntries")
+    if entries == []:
+        raise AwsError("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+    for one in entries or [call.params]:
+        if re.search("[\x00-\x1f\x7f]", one.get("Subject") or ""):
+            raise AwsError("InvalidParameter", "Invalid parameter: Subject")
     if call.params.get("Message") == "":
         raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
     arn = call.params.get("TopicArn")

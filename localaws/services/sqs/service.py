@@ -90,8 +90,30 @@ def queue_attributes(call: Call) -> None:
             least, most = RANGES[name]
             if not is_number(str(value)) or not least <= int(value) <= most:
                 raise AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+    check_type(call, attributes)
     if redrive := attributes.get("RedrivePolicy"):
         check_redrive(call, redrive)
+
+
+OF_FIFO = ("ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")
+
+
+def is_fifo(call: Call) -> bool:
+    name = call.params.get("QueueName") or call.params["QueueUrl"].rstrip("/").rsplit("/", 1)[-1]
+    return str(name).endswith(".fifo")
+
+
+def check_type(call: Call, attributes: dict[str, str]) -> None:
+    """What is a FIFO queue's alone, and that a queue stays what it is (API Reference, CreateQueue: FifoQueue, "If you
+    don't specify this attribute, Amazon SQS creates a standard queue"; "only during queue creation").
+    """
+    fifo, asked = is_fifo(call), attributes.get("FifoQueue")
+    if asked is not None and call.operation == "SetQueueAttributes" and (asked == "true") != fifo:
+        what = "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+        raise AwsError("InvalidAttributeValue", what)
+    for name in ("FifoQueue", *OF_FIFO) if not fifo else ():
+        if name in attributes:
+            raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
 
 
 def check_redrive(call: Call, text: str) -> None:
@@ -112,10 +134,5 @@ def check_redrive(call: Call, text: str) -> None:
     known = moto_bridge.backend("sqs", call.account, call.region).queues.values()
     if target and all(queue.queue_arn != target for queue in list(known)):
         raise AwsError("InvalidParameterValue", f"{what} Dead letter target does not exist.")
-
-
-@sqs.before("SendMessage")
-def some_text(call: Call) -> None:
-    """A message has one character at least (API Reference, SendMessage)."""
-    if call.params.get("MessageBody") == "":
-        raise AwsError("MissingParameter", "The request must contain the parameter MessageBody.")
+    if target and str(target).endswith(".fifo") != is_fifo(call):
+        raise AwsError("InvalidParameterValue", f"{what} Dead-letter queue must be same type of queue as the source.")

@@ -1,0 +1,116 @@
+"""Requests to S3, KMS, SNS and SQS that AWS refuses for reasons that the API's model does not state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from scripts.rehearsal.embedded import embedded_aws
+from tests.support.corrections_world import World, refusal
+
+BUCKET, OBJECT = {"Bucket": "strict-requests"}, {"Bucket": "strict-requests", "Key": "k"}
+COPY = {"Bucket": "strict-requests", "Key": "c", "CopySource": "strict-requests/k"}
+TOPIC = "arn:aws:sns:us-east-1:111111111111:strict"
+QUEUE, FIFO = (f"https://sqs.us-east-1.amazonaws.com/111111111111/{name}" for name in ("strict", "strict.fifo"))
+TEN = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in range(11)}
+EMPTY = {"a": {"DataType": "String", "StringValue": ""}}
+TAGS = [{"TagKey": f"k{number}", "TagValue": "v"} for number in range(51)]
+ENTRIES = [{"Key": f"k{number}"} for number in range(1_001)]
+
+
+def lifecycle(*ids: str) -> dict[str, Any]:
+    rules = [{"ID": id, "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 3}} for id in ids]
+    return {**BUCKET, "LifecycleConfiguration": {"Rules": rules}}
+
+
+def cors(origin: str) -> dict[str, Any]:
+    return {**BUCKET, "CORSConfiguration": {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": [origin]}]}}
+
+
+def redrive(target: str, most: int) -> dict[str, Any]:
+    policy = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:111111111111:{target}", "maxReceiveCount": most}
+    return {"QueueUrl": QUEUE, "Attributes": {"RedrivePolicy": json.dumps(policy)}}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with embedded_aws(tmp_path_factory.mktemp("strict") / "rehearsal") as running:
+        made = World(running)
+        made.client("s3").create_bucket(**BUCKET)
+        made.client("s3").put_object(**OBJECT, Body=b"x")
+        made.client("sns").create_topic(Name="strict")
+        made.client("sqs").create_queue(QueueName="strict")
+        made.client("sqs").create_queue(QueueName="strict.fifo", Attributes={"FifoQueue": "true"})
+        arn = "arn:aws:sqs:us-east-1:111111111111:strict"
+        made.client("sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=arn)
+        yield made
+        assert not running.faults
+
+
+# The page of each operation in the service's API Reference, and S3's "Error responses".
+REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
+    ("s3", "create_bucket", {"Bucket": "b-1", "CreateBucketConfiguration": {"LocationConstraint": "us-east-1"}},
+     "InvalidLocationConstraint"),
+    ("s3", "complete_multipart_upload", {**OBJECT, "UploadId": "none"}, "NoSuchUpload"),
+    ("s3", "copy_object", {**COPY, "CopySourceIfMatch": '"x"'}, "PreconditionFailed"),
+    ("s3", "copy_object", {**COPY, "CopySourceIfModifiedSince": "2126-01-01T00:00:00Z"}, "PreconditionFailed"),
+    ("s3", "copy_object", {**COPY, "CopySourceIfUnmodifiedSince": "2016-01-01T00:00:00Z"}, "PreconditionFailed"),
+    ("s3", "copy_object", {**COPY, "CopySourceIfNoneMatch": '"x"'}, ""),
+    ("s3", "delete_objects", {**BUCKET, "Delete": {"Objects": ENTRIES}}, "MalformedXML"),
+    ("s3", "list_objects_v2", {**BUCKET, "MaxKeys": -1}, "InvalidArgument"),
+    ("s3", "put_bucket_cors", cors("https://*.*.com"), "InvalidRequest"),
+    ("s3", "put_bucket_cors", cors("https://*.example.com"), ""),
+    ("s3", "put_bucket_lifecycle_configuration", lifecycle("a", "a"), "InvalidArgument"),
+    ("s3", "put_bucket_lifecycle_configuration", lifecycle("a", "b"), ""),
+    ("s3", "put_object", {**OBJECT, "Metadata": {"a": "x" * 2_048}}, "MetadataTooLarge"),
+    ("kms", "create_key", {"Tags": TAGS}, "LimitExceededException"),
+    ("kms", "create_key", {"Tags": TAGS[:1] * 2}, "TagException"),
+    ("kms", "retire_grant", {"GrantToken": "none"}, "NotFoundException"),
+    ("sns", "publish", {"Message": "m"}, "InvalidParameter"),
+    ("sns", "publish", {"Message": "m", "TopicArn": TOPIC, "Subject": "a\nb"}, "InvalidParameter"),
+    ("sns", "publish_batch", {"TopicArn": TOPIC, "PublishBatchRequestEntries": []}, "EmptyBatchRequest"),
+    ("sns", "set_topic_attributes", {"TopicArn": TOPIC, "AttributeName": "DisplayName", "AttributeValue": "x" * 101},
+     "InvalidParameter"),
+    ("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "sqs", "Attributes": {"RawMessageDelivery": "true"},
+     "Endpoint": "arn:aws:sqs:us-east-1:111111111111:strict"}, "InvalidParameter"),
+    ("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "sqs", "Attributes": {"FilterPolicyScope": "All"},
+     "Endpoint": "arn:aws:sqs:us-east-1:111111111111:other"}, "InvalidParameter"),
+    ("sns", "unsubscribe", {"SubscriptionArn": "none"}, "InvalidParameter"),
+    ("sqs", "create_queue", {"QueueName": "q", "Attributes": {"FifoQueue": "false"}}, "InvalidAttributeName"),
+    ("sqs", "list_queues", {"MaxResults": 1_001}, "InvalidParameterValue"),
+    ("sqs", "send_message", {"QueueUrl": QUEUE, "MessageBody": "\x01"}, "InvalidMessageContents"),
+    ("sqs", "send_message", {"QueueUrl": QUEUE, "MessageBody": "x", "MessageAttributes": TEN}, "InvalidParameterValue"),
+    ("sqs", "send_message", {"QueueUrl": QUEUE, "MessageBody": "x", "MessageAttributes": EMPTY},
+     "InvalidParameterValue"),
+    ("sqs", "send_message", {"QueueUrl": QUEUE, "MessageBody": "x", "MessageDeduplicationId": "d"},
+     "InvalidParameterValue"),
+    ("sqs", "set_queue_attributes", {"QueueUrl": FIFO, "Attributes": {"FifoQueue": "false"}}, "InvalidAttributeValue"),
+    ("sqs", "set_queue_attributes", {"QueueUrl": QUEUE, "Attributes": {"ContentBasedDeduplication": "true"}},
+     "InvalidAttributeName"),
+    ("sqs", "set_queue_attributes", redrive("strict.fifo", 3), "InvalidParameterValue"),
+    ("sqs", "set_queue_attributes", redrive("strict", 1_001), "InvalidParameterValue"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("service", "operation", "given", "code"), REFUSED)
+def test_a_request_is_refused_as_on_aws(
+    world: World, service: str, operation: str, given: dict[str, Any], code: str
+) -> None:
+    assert refusal(lambda: getattr(world.client(service), operation)(**given)) == code
+
+
+def test_keys_are_used_with_their_own_algorithms_and_in_their_own_region(world: World) -> None:
+    """KMS API Reference, Sign, GenerateMac (InvalidKeyUsageException), ReplicateKey (UnsupportedOperationException)."""
+    kms = world.client("kms")
+    signs = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    mac = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
+    asked: dict[str, Callable[[], Any]] = {
+        "InvalidKeyUsageException": lambda: kms.sign(KeyId=signs, Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
+        "InvalidKeyUsageException ": lambda: kms.generate_mac(KeyId=mac, Message=b"x", MacAlgorithm="HMAC_SHA_512"),
+        "UnsupportedOperationException": lambda: kms.replicate_key(KeyId=signs, ReplicaRegion="us-west-2"),
+        "": lambda: kms.generate_mac(KeyId=mac, Message=b"x", MacAlgorithm="HMAC_SHA_256"),
+    }
+    assert {code: refusal(ask) for code, ask in asked.items()} == {code: code.strip() for code in asked}
