@@ -97,6 +97,7 @@ class Service:
 
     name: botocore's name of the service
     moto: the operations that moto answers, or EVERY
+    refused: the operations that moto would take, and of which nothing comes
     invalid: the error code for an input that breaks the API's model, or the service's way to refuse it (shapes.check);
         "" leaves inputs unchecked
     by_text: handlers hand the request's text on to moto, so that a request must have one (Call.http)
@@ -104,10 +105,17 @@ class Service:
     """
 
     def __init__(
-        self, name: str, *, moto: Iterable[str] | str = (), invalid: shapes.Invalid = "", by_text: bool = False
+        self,
+        name: str,
+        *,
+        moto: Iterable[str] | str = (),
+        refused: Iterable[str] = (),
+        invalid: shapes.Invalid = "",
+        by_text: bool = False,
     ) -> None:
         self.name = name
         self.moto = moto if isinstance(moto, str) else frozenset(moto)
+        self.refused = frozenset(refused)
         self.invalid = invalid
         self.by_text = by_text
         self.owner: Callable[[Call], str] | None = None
@@ -140,7 +148,7 @@ class Service:
 
     def answered_by_moto(self, operation: str) -> bool:
         """Whether moto answers the operation: it is declared so, and moto implements it."""
-        declared = self.moto == EVERY or operation in self.moto
+        declared = (self.moto == EVERY or operation in self.moto) and operation not in self.refused
         return declared and operation not in self.handlers and operation in moto_bridge.implemented(self.name)
 
     def check_input(self, call: Call) -> None:

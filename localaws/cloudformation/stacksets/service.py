@@ -200,10 +200,11 @@ def update_stack_set(call: Call) -> dict[str, Any]:
         raise refused("AutoDeployment cannot be specified together with DeploymentTargets or Regions")
     with stack_set.lock:
         refuse_busy(stack_set, even_managed="ManagedExecution" in params)
+        operation = planned(call, stack_set, "UPDATE")
         if "ManagedExecution" in params:
             stack_set.managed_execution = bool((params["ManagedExecution"] or {}).get("Active"))
             if params.get("UsePreviousTemplate") and not SETTINGS & params.keys():
-                return start(call, stack_set, "UPDATE", [], stacksets_run.deploy)
+                return start(call, stack_set, operation, [], stacksets_run.deploy)
         places = set(stack_set.instances)
         if chosen:
             accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
@@ -214,7 +215,7 @@ def update_stack_set(call: Call) -> dict[str, Any]:
         for instance in stack_set.instances.values():
             if instance.status == "CURRENT":
                 instance.status = "OUTDATED"
-        return start(call, stack_set, "UPDATE", sorted(places), stacksets_run.deploy)
+        return start(call, stack_set, operation, sorted(places), stacksets_run.deploy)
 
 
 @cloudformation.operation("DeleteStackSet")
@@ -239,18 +240,18 @@ def create_stack_instances(call: Call) -> dict[str, Any]:
     regions = check_regions(params["Regions"])
     with stack_set.lock:
         refuse_busy(stack_set)
-        places = []
-        for account, unit in targets_for(stack_set, params, creates=True):
-            for region in regions:
-                places.append((account, region))
-                if (account, region) not in stack_set.instances:
-                    name = f"StackSet-{stack_set.name}-{new_id()}"
-                    stack_set.instances[account, region] = Instance(account, region, unit, name)
-                stack_set.instances[account, region].overrides = dict(overrides)
-        if len(stack_set.instances) > MOST_INSTANCES:
+        operation = planned(call, stack_set, "CREATE")
+        targets = targets_for(stack_set, params, creates=True)
+        units = {(account, region): unit for account, unit in targets for region in regions}
+        if len(stack_set.instances.keys() | units.keys()) > MOST_INSTANCES:
             raise AwsError("LimitExceededException", f"The limit of {MOST_INSTANCES} stack instances is reached")
+        for (account, region), unit in units.items():
+            if (account, region) not in stack_set.instances:
+                name = f"StackSet-{stack_set.name}-{new_id()}"
+                stack_set.instances[account, region] = Instance(account, region, unit, name)
+            stack_set.instances[account, region].overrides = dict(overrides)
         stacksets_auto.remember(stack_set, params.get("DeploymentTargets") or {}, regions)
-        return start(call, stack_set, "CREATE", places, stacksets_run.deploy)
+        return start(call, stack_set, operation, list(units), stacksets_run.deploy)
 
 
 def checked_overrides(stack_set: StackSet, overrides: dict[str, str]) -> dict[str, str]:
@@ -267,6 +268,7 @@ def update_stack_instances(call: Call) -> dict[str, Any]:
     regions = check_regions(params["Regions"])
     with stack_set.lock:
         refuse_busy(stack_set)
+        operation = planned(call, stack_set, "UPDATE")
         accounts = [account for account, _ in targets_for(stack_set, params, creates=False)]
         places = [(account, region) for account in accounts for region in regions]
         if not stack_set.service_managed and (absent := [p for p in places if p not in stack_set.instances]):
@@ -280,7 +282,7 @@ def update_stack_instances(call: Call) -> dict[str, Any]:
                 present = {**stack_set.parameters, **instance.overrides}
                 values = given_parameters(params, present, "ParameterOverrides")
                 instance.overrides = checked_overrides(stack_set, values)
-        return start(call, stack_set, "UPDATE", places, stacksets_run.deploy)
+        return start(call, stack_set, operation, places, stacksets_run.deploy)
 
 
 @cloudformation.operation("DeleteStackInstances")
@@ -289,6 +291,7 @@ def delete_stack_instances(call: Call) -> dict[str, Any]:
     regions = check_regions(params["Regions"])
     with stack_set.lock:
         refuse_busy(stack_set)
+        operation = planned(call, stack_set, "DELETE")
         targets = params.get("DeploymentTargets") or {}
         accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
         if stack_set.service_managed:
@@ -305,7 +308,7 @@ def delete_stack_instances(call: Call) -> dict[str, Any]:
             elif targets.get("AccountFilterType") == "INTERSECTION" and params.get("RetainStacks"):
                 accounts |= there & named
         places = sorted(place for place in stack_set.instances if place[0] in accounts and place[1] in regions)
-        return start(call, stack_set, "DELETE", places, stacksets_run.remove)
+        return start(call, stack_set, operation, places, stacksets_run.remove)
 
 
 # -- operations ------------------------------------------------------------------------------------
@@ -322,10 +325,8 @@ def refuse_busy(stack_set: StackSet, *, even_managed: bool = False) -> None:
         )
 
 
-def start(
-    call: Call, stack_set: StackSet, action: str, places: list[tuple[str, str]], work: stacksets_run.Act
-) -> dict[str, Any]:
-    """Note the operation and carry it out in the background."""
+def planned(call: Call, stack_set: StackSet, action: str) -> Operation:
+    """The operation that a request asks for; AwsError where it cannot be, before anything changes."""
     params = call.params
     operation = Operation(
         str(params.get("OperationId") or new_id()),
@@ -336,6 +337,13 @@ def start(
     )
     if operation.id in stack_set.operations:
         raise AwsError("OperationIdAlreadyExistsException", f"Operation {operation.id} already exists", 409)
+    return operation
+
+
+def start(
+    call: Call, stack_set: StackSet, operation: Operation, places: list[tuple[str, str]], work: stacksets_run.Act
+) -> dict[str, Any]:
+    """Note the operation and carry it out in the background."""
     stacksets_run.begin_operation(call.cloud, stack_set, operation, places, work)
     return {"OperationId": operation.id}
 

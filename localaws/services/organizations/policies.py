@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.services.organizations.service import management_for, organization, organizations, through_moto
 
@@ -29,6 +29,8 @@ def kind_of(management: str, policy: str) -> str:
 def write_policy(call: Call) -> dict[str, Any]:
     management, params = management_for(call, writes=True), call.params
     kind = params.get("Type") or kind_of(management, params.get("PolicyId", ""))
+    if kind and kind not in CONTROLS:
+        raise NotSupported(f"policies of the type {kind}")
     if kind in CONTROLS and len(params.get("Content") or "") > LONGEST:
         raise constraint(
             "POLICY_CONTENT_LIMIT_EXCEEDED", f"The policy is longer than the maximum of {LONGEST} characters."

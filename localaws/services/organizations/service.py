@@ -318,7 +318,15 @@ def failed_creations(call: Call, management: str) -> dict[str, dict[str, Any]]:
 def describe_create_account_status(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=False)
     failed = failed_creations(call, management).get(str(call.params["CreateAccountRequestId"]))
-    return {"CreateAccountStatus": failed} if failed else through_moto(call, management)
+    if failed:
+        return {"CreateAccountStatus": failed}
+    try:
+        return through_moto(call, management)
+    except AwsError as error:
+        if error.code != "AccountNotFoundException":
+            raise
+        what = "We can't find a create account request with the CreateAccountRequestId that you specified."
+        raise AwsError("CreateAccountStatusNotFoundException", what) from error
 
 
 @organizations.operation("ListCreateAccountStatus")

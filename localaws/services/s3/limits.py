@@ -1,7 +1,7 @@
 """What S3 refuses in lists, configurations and copies by its own limits, which the API's model does not state.
 
 S3 API Reference: ListObjectsV2 (MaxKeys), ListParts, PutBucketCors, PutBucketLifecycleConfiguration (ID), DeleteObjects
-("up to 1,000 keys"), CopyObject (the four conditions on its source), SelectObjectContent; "Error responses".
+("up to 1,000 keys"), CopyObject (the four conditions on its source); "Error responses".
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from awslang.errors import AwsError, NotSupported
+from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.services.s3.service import NOT_WELL_FORMED, s3
 
@@ -39,11 +39,6 @@ def cors(call: Call) -> None:
                 if value.count("*") > 1:
                     message = f'{name[:-1]} "{value}" can not have more than one wildcard.'
                     raise AwsError("InvalidRequest", message)
-
-
-@s3.before("SelectObjectContent")
-def select(call: Call) -> None:
-    raise NotSupported(f"s3:{call.operation}")
 
 
 def check_source(call: Call, source: Any) -> None:

@@ -98,6 +98,8 @@ def check_parameter(name: str, value: str) -> None:
     """API Reference, PutParameter: Name, Value."""
     if not re.fullmatch(r"[a-zA-Z0-9_.\-/]+", name) or ("/" in name and not name.startswith("/")):
         raise AwsError("ValidationException", f"Parameter name must be a fully qualified name: {name}")
+    if name.endswith("/"):
+        raise AwsError("ValidationException", f"Parameter name must not end with a slash: {name}")
     if re.match(r"/?(aws|ssm)", name, re.IGNORECASE):
         raise AwsError("ValidationException", 'Parameter name: can\'t be prefixed with "aws" or "ssm".')
     if not value:  # the API's model names no least length

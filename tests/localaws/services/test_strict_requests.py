@@ -1,4 +1,4 @@
-"""Requests to S3, KMS, SNS and SQS that AWS refuses for reasons that the API's model does not state."""
+"""Requests that AWS refuses for reasons that the API's model does not state."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made = World(running)
         made.client("s3").create_bucket(**BUCKET)
         made.client("s3").put_object(**OBJECT, Body=b"x")
+        made.client("logs").create_log_group(logGroupName="strict")
+        made.client("logs").create_log_stream(logGroupName="strict", logStreamName="s")
         made.client("sns").create_topic(Name="strict")
         made.client("sqs").create_queue(QueueName="strict")
         made.client("sqs").create_queue(QueueName="strict.fifo", Attributes={"FifoQueue": "true"})
@@ -66,6 +68,16 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("s3", "put_bucket_lifecycle_configuration", lifecycle("a", "a"), "InvalidArgument"),
     ("s3", "put_bucket_lifecycle_configuration", lifecycle("a", "b"), ""),
     ("s3", "put_object", {**OBJECT, "Metadata": {"a": "x" * 2_048}}, "MetadataTooLarge"),
+    ("logs", "create_log_stream", {"logGroupName": "strict", "logStreamName": "s"}, "ResourceAlreadyExistsException"),
+    ("logs", "filter_log_events", {"logGroupName": "strict", "logStreamNames": ["s"], "logStreamNamePrefix": "s"},
+     "InvalidParameterException"),
+    ("logs", "get_log_events", {"logGroupName": "strict", "logStreamName": "none"}, "ResourceNotFoundException"),
+    ("logs", "put_metric_filter", {"logGroupName": "strict", "filterName": "f", "filterPattern": "",
+     "metricTransformations": [{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}]}, "NotSupported"),
+    ("ssm", "put_parameter", {"Name": "/a/", "Value": "x", "Type": "String"}, "ValidationException"),
+    ("ssm", "put_parameter", {"Name": "/a" * 16, "Value": "x", "Type": "String"},
+     "HierarchyLevelLimitExceededException"),
+    ("ssm", "get_parameters_by_path", {"Path": "a/b"}, "ValidationException"),
     ("kms", "create_key", {"Tags": TAGS}, "LimitExceededException"),
     ("kms", "create_key", {"Tags": TAGS[:1] * 2}, "TagException"),
     ("kms", "retire_grant", {"GrantToken": "none"}, "NotFoundException"),

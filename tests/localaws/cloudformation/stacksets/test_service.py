@@ -250,6 +250,21 @@ def test_tolerated_failures_do_not_fail_the_operation(cloud: Cloud) -> None:
     assert sorted(i["Status"] for i in found.values()) == ["CURRENT", "CURRENT", "CURRENT", "OUTDATED"]
 
 
+def test_an_operation_that_is_refused_leaves_no_instance(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    client = setting.management
+    create(client)
+    with pytest.raises(ClientError, match="Only one of FailureToleranceCount and FailureTolerancePercentage"):
+        client.create_stack_instances(
+            StackSetName="notes",
+            DeploymentTargets={"OrganizationalUnitIds": [setting.staging]},
+            Regions=[REGION],
+            OperationPreferences={"FailureToleranceCount": 1, "FailureTolerancePercentage": 50},
+        )
+    assert instances(client) == {}
+    client.delete_stack_set(StackSetName="notes")
+
+
 def test_a_set_is_deleted_after_its_instances(cloud: Cloud) -> None:
     setting = Setting(cloud).trust()
     client = deployed(setting)

@@ -134,6 +134,15 @@ def test_a_member_may_read_only_as_a_delegated_administrator(cloud: Cloud) -> No
         member.list_roots()
 
 
+def test_what_is_not_there_and_kinds_of_policies_that_do_nothing_are_refused(cloud: Cloud) -> None:
+    """API Reference, DescribeCreateAccountStatus."""
+    client = management(cloud)
+    with pytest.raises(ClientError, match="CreateAccountStatusNotFoundException"):
+        client.describe_create_account_status(CreateAccountRequestId="car-" + "1" * 32)
+    with pytest.raises(ClientError, match="NotSupported"):
+        client.create_policy(Content="{}", Description="d", Name="n", Type="TAG_POLICY")
+
+
 def test_an_account_outside_any_organization_is_refused(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="AWSOrganizationsNotInUseException"):
         cloud.root("333333333333", REGION).client("organizations").list_roots()
