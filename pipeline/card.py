@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import links, metric_gates, resources
+from pipeline import links, metric_gates, office_hours, resources
 from pipeline.attention import look_first
 from pipeline.clients import Clients
 from pipeline.console import counted, one_word, shorten
@@ -150,7 +150,9 @@ def beside(asked: Asked) -> dict[str, Any]:
 def size(parameters: Mapping[str, str]) -> str:
     """What an endpoint with these parameters answers from."""
     if parameters.get("EndpointKind") == "serverless":
-        return f"serverless, {parameters.get('ServerlessMemorySizeInMB', '')} MB"
+        ready = parameters.get("ServerlessProvisionedConcurrency")
+        warm = f", {ready} of its requests always ready" if ready else ""
+        return f"serverless, {parameters.get('ServerlessMemorySizeInMB', '')} MB{warm}"
     return f"{parameters.get('InitialInstanceCount', '1')} × {parameters.get('InstanceType', '')}"
 
 
@@ -211,12 +213,20 @@ def cost(found: Mapping[str, str], places: Iterable[Place], prices: Prices, unkn
         kind, instance = found.get("EndpointKind", "real-time"), found.get("InstanceType", "")
         price = None if kind == "serverless" else prices.hourly(region, instance)
         if price is None:
-            requests = "a serverless endpoint costs by its requests"
-            missing.add(requests if kind == "serverless" else f"no price of {instance or 'its instances'} in {region}")
+            missing.add(
+                by_use(found) if kind == "serverless" else f"no price of {instance or 'its instances'} in {region}"
+            )
         else:
-            total += price * int(found.get("InitialInstanceCount") or 1) * HOURS
+            total += price * office_hours.average(found) * HOURS
     unknown |= missing
     return None if missing else round(total, 2)
+
+
+def by_use(found: Mapping[str, str]) -> str:
+    """Why a serverless endpoint has no cost that is known beforehand."""
+    ready = found.get("ServerlessProvisionedConcurrency")
+    also = f", and by the time for the {ready} that it is always ready for, of which no price is known" if ready else ""
+    return f"a serverless endpoint costs by its requests{also}"
 
 
 # -- what the approver reads first -------------------------------------------------------------

@@ -46,7 +46,7 @@ NOT_SERVERLESS = {
     "InferenceAmiVersion": ("", "has no instances of a machine image"),
 }
 OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "BakeSeconds", "AdditionalAlarmName")
-OF_SERVERLESS = ("ServerlessMemorySizeInMB", "ServerlessMaxConcurrency")
+OF_SERVERLESS = ("ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency")
 OF_REAL_TIME = ("ScalingMetric", "TargetInvocationsPerInstance", "TargetConcurrentRequests")
 OF_SCALING = (
     "ScaleOutCooldownSeconds", "ScaleInCooldownSeconds", "OfficeHoursStart", "OfficeHoursEnd", "OfficeHoursTimezone",
@@ -115,6 +115,13 @@ def serverless(values: Mapping[str, str]) -> Broken:
     for name, (only, why) in NOT_SERVERLESS.items():
         if values[name] != only:
             yield name, f'a serverless endpoint {why}. Write "{only}", or "real-time" as EndpointKind'
+    most, ready = int(values["ServerlessMaxConcurrency"]), values["ServerlessProvisionedConcurrency"]
+    if ready and int(ready) > most:
+        yield (
+            "ServerlessProvisionedConcurrency",
+            f"the endpoint answers at most {most} requests at the same time. Write no more than "
+            f'ServerlessMaxConcurrency, such as "{most}"',
+        )
 
 
 def instances(values: Mapping[str, str]) -> Broken:

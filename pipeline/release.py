@@ -22,13 +22,14 @@ FIRST = 1  # of a stack from before the parameter: the weight that its configura
 # they follow the version, and a Region that joins must not move the others.
 SHAPING = (
     "ModelPackageName", "SageMakerExecutionRoleName", "EndpointKind", "InstanceType", "InitialInstanceCount",
-    "ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "AsyncOutputS3Uri", "DataCaptureS3Uri",
-    "DataCapturePercentage", "ContainerStartupHealthCheckTimeoutInSeconds", "ModelDataDownloadTimeoutInSeconds",
+    "ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency", "AsyncOutputS3Uri",
+    "DataCaptureS3Uri", "DataCapturePercentage", "ContainerStartupHealthCheckTimeoutInSeconds",
+    "ModelDataDownloadTimeoutInSeconds",
     "VolumeSizeInGB", "VpcSubnetIds", "VpcSecurityGroupIds", "VolumeKmsKeyId", "EnableNetworkIsolation",
     "InferenceAmiVersion", "ModelServerWorkers",
 )  # fmt: skip
 OF_INSTANCES = {"InstanceType", "InitialInstanceCount"}
-OF_SERVERLESS = {"ServerlessMemorySizeInMB", "ServerlessMaxConcurrency"}
+OF_SERVERLESS = {"ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency"}
 
 
 def release(

@@ -107,11 +107,25 @@ class TheCard(Repository):
         for config, why in (
             ({"InstanceType": "ml.trn2.48xlarge"}, f"no price of ml.trn2.48xlarge in {REGION}"),
             ({"EndpointKind": "serverless"}, "a serverless endpoint costs by its requests"),
+            (
+                {"EndpointKind": "serverless", "ServerlessProvisionedConcurrency": "2"},
+                "a serverless endpoint costs by its requests, and by the time for the 2 that it is always ready for, "
+                "of which no price is known",
+            ),
         ):
             gathered = self.gather(nothing_deployed(), **config)
             self.assertIsNone(gathered["stages"]["prod"]["cost"]["after"])
             self.assertIn("monthly cost: $0.00 → unknown", card.summary(gathered))
             self.assertIn(f"Unknown: {why}.", page.document(gathered, []))
+
+    def test_what_office_hours_keep_is_in_the_cost(self) -> None:
+        self.prices = price_list({(REGION, "ml.m5.large"): 0.2})
+        hours = {"OfficeHoursStart": "cron(0 0 ? * * *)", "OfficeHoursEnd": "cron(0 12 ? * * *)"}
+        scaled = {"InitialInstanceCount": "1", "MaximumInstanceCount": "3", "OfficeHoursInstanceCount": "3"}
+        gathered = self.gather(nothing_deployed(), InstanceType="ml.m5.large", **hours, **scaled)
+        one = self.gather(nothing_deployed(), InstanceType="ml.m5.large", InitialInstanceCount="1")
+        costs = [found["stages"]["prod"]["cost"]["after"] for found in (gathered, one)]
+        self.assertAlmostEqual(costs[0], 2 * costs[1])  # twice as many on average: three for half of the day
 
     def test_prices_come_from_awss_list_and_each_is_asked_for_once(self) -> None:
         self.prices = price_list({(REGION, "ml.m5.large"): 0.2})

@@ -215,6 +215,12 @@ def test_a_vpc_needs_subnets_and_security_groups(name: str) -> None:
     assert build(VpcSubnetIds="subnet-1a2b,subnet-3c4d", VpcSecurityGroupIds="sg-1a") == []
 
 
+def test_a_serverless_endpoint_is_ready_for_no_more_than_it_answers() -> None:
+    serverless = {"EndpointKind": "serverless", "ServerlessProvisionedConcurrency": "6"}
+    assert "Write no more than ServerlessMaxConcurrency, such as" in only(build(**serverless))
+    assert build(**serverless, ServerlessMaxConcurrency="6") == []
+
+
 @pytest.mark.parametrize(
     ("given", "name", "rule"),
     [
@@ -249,6 +255,7 @@ OTHER = {  # of each setting a value that is not its default
     "TargetBacklogPerInstance": "7", "ServerlessMaxConcurrency": "7", "MaximumServerErrorsPerMinute": "7",
     "MaximumClientErrorsPerMinute": "7", "MaximumModelLatencyMicroseconds": "7",
     "BakeSeconds": "600", "ScalingMetric": "concurrency", "TargetConcurrentRequests": "7",
+    "ServerlessProvisionedConcurrency": "3",
     "ScaleOutCooldownSeconds": "60", "ScaleInCooldownSeconds": "60", "OfficeHoursStart": MORNING,
     "OfficeHoursEnd": EVENING, "OfficeHoursTimezone": "Europe/Zurich", "OfficeHoursInstanceCount": "3",
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from awslang.template.template import parse
 from pipeline.parameters import declared_parameters
-from pipeline.release import FIRST, MOST, SHAPING, release
+from pipeline.release import FIRST, MOST, OF_SERVERLESS, SHAPING, release
 from tests.support import ROOT
 
 STAGE = (ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8")
@@ -40,9 +40,7 @@ def test_what_makes_no_other_configuration_keeps_the_number() -> None:
 
 @pytest.mark.parametrize("name", SHAPING)
 def test_what_makes_another_configuration_gets_another_number(name: str) -> None:
-    of_kind = {"ServerlessMemorySizeInMB": "serverless", "ServerlessMaxConcurrency": "serverless"}.get(
-        name, "real-time"
-    )
+    of_kind = "serverless" if name in OF_SERVERLESS else "real-time"
     before = {**ONE, "EndpointKind": of_kind, "DataCaptureS3Uri": "s3://bucket/a"}
     changed = {"EndpointKind": "asynchronous"}.get(name, "other")
     found = release({**before, name: changed}, stack(before), DECLARED, None)

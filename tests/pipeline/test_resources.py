@@ -50,6 +50,7 @@ OTHERS = {
     "VolumeSizeInGB": "64", "AsyncOutputS3Uri": "s3://answers", "AdditionalAlarmName": "drift",
     "DataCaptureS3Uri": "s3://captured", "VpcSubnetIds": "subnet-1a", "VpcSecurityGroupIds": "sg-1a",
     "VolumeKmsKeyId": "alias/models", "ModelServerWorkers": "2", "OfficeHoursStart": "cron(1 7 ? * * *)",
+    "ServerlessProvisionedConcurrency": "3",
     "OfficeHoursEnd": "cron(2 9 ? * * *)", "OfficeHoursTimezone": "Europe/Zurich",
     "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2",
 }  # fmt: skip

@@ -129,6 +129,7 @@ ROWS = (
     setting("ModelServerWorkers", "0", "empty, or a whole number from 1 to 999", "4"),
     setting("ServerlessMemorySizeInMB", "1000", "one of 1024, 2048", "2048", **SERVERLESS),
     setting("ServerlessMaxConcurrency", "201", "a whole number from 1 to 200", "5", **SERVERLESS),
+    setting("ServerlessProvisionedConcurrency", "0", "empty, or a whole number from 1 to 200", "2", **SERVERLESS),
     together("AsyncOutputS3Uri", "bucket/answers", "empty, account, or s3:// followed by a bucket", "account"),
     setting("TrafficRoutingType", "canary", "one of ALL_AT_ONCE, CANARY, LINEAR, ROLLING", "ALL_AT_ONCE"),
     setting("TrafficStepPercentage", "51", "a whole number from 10 to 50", "20", TrafficRoutingType="CANARY", **TWO),
@@ -157,6 +158,10 @@ ROWS = (
     ),
     together("InstanceType", "ml.m5.xlarge", "no effect where EndpointKind is", "real-time", **SERVERLESS),
     together("BakeSeconds", "600", "no effect where EndpointKind is", "real-time", **SERVERLESS),
+    together(
+        "ServerlessProvisionedConcurrency", "6", "the endpoint answers at most 5 requests at the same time", "5",
+        **SERVERLESS,
+    ),
     together("ServerlessMaxConcurrency", "7", "no effect where EndpointKind is", "serverless"),
     together("TargetInvocationsPerInstance", "7", "no effect where MaximumInstanceCount is", "4"),
     together("TrafficStepPercentage", "20", "no effect where TrafficRoutingType is", "CANARY"),
@@ -248,7 +253,7 @@ def test_a_wrong_setting_is_refused_with_file_path_value_rule_and_example(tmp_pa
 
 def test_every_setting_is_wrong_in_a_row_and_the_rows_are_counted() -> None:
     assert {row.path.removeprefix("Parameters.") for row in ROWS} >= DECLARED.keys() - set(WRITTEN_HERE)
-    assert len(ROWS) == 93
+    assert len(ROWS) == 95
 
 
 @pytest.mark.parametrize(

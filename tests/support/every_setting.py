@@ -171,6 +171,7 @@ ROWS = [
     Row("TargetBacklogPerInstance", "2", target_value("backlog-per-instance"), 2.0, kind=ASYNC, more=SCALED),
     Row("ServerlessMemorySizeInMB", "4096", serverless("MemorySizeInMB"), 4096, kind=SERVERLESS),
     Row("ServerlessMaxConcurrency", "9", serverless("MaxConcurrency"), 9, kind=SERVERLESS),
+    Row("ServerlessProvisionedConcurrency", "3", serverless("ProvisionedConcurrency"), 3, kind=SERVERLESS, batch=2),
 ]
 # Part of the endpoint's name, which the pipeline never changes: another value is another endpoint.
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}

@@ -99,8 +99,13 @@ def check_variant(call: Call, variant: dict[str, Any], count: int) -> None:
     for member, words in (("VpcConfig", "VPC configuration"), ("EnableNetworkIsolation", "Network isolation")):
         if model.get(member):
             raise invalid(f"{words} is not supported for serverless endpoints: model {name} has it.")
-    serverless = variant["ServerlessConfig"]
-    base.only(serverless, "ServerlessConfig", "MemorySizeInMB", "MaxConcurrency")
+    check_serverless(variant["ServerlessConfig"])
+
+
+def check_serverless(serverless: dict[str, Any]) -> None:
+    base.only(serverless, "ServerlessConfig", "MemorySizeInMB", "MaxConcurrency", "ProvisionedConcurrency")
+    if serverless.get("ProvisionedConcurrency", 0) > serverless["MaxConcurrency"]:
+        raise invalid("ProvisionedConcurrency must be less than or equal to MaxConcurrency.")
     if serverless["MemorySizeInMB"] not in MEMORY:
         raise invalid(f"MemorySizeInMB must be one of {', '.join(map(str, MEMORY))}.")
 

@@ -317,15 +317,15 @@ def test_a_canary_needs_two_instances(world: Cloud) -> None:
 
 def test_serverless_becomes_real_time_and_nothing_becomes_serverless(world: Cloud) -> None:
     make_model(world, "less")
-    less = {"VariantName": "AllTraffic", "ModelName": "less"}
-    there(world).create_endpoint_config(
-        EndpointConfigName="less",
-        ProductionVariants=[less | {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}],
-    )
+    config = {"MemorySizeInMB": 2048, "MaxConcurrency": 5, "ProvisionedConcurrency": 6}
+    less = {"VariantName": "AllTraffic", "ModelName": "less", "ServerlessConfig": config}
+    with pytest.raises(ClientError, match="ProvisionedConcurrency must be less than or equal to MaxConcurrency"):
+        there(world).create_endpoint_config(EndpointConfigName="less", ProductionVariants=[less])
+    config["ProvisionedConcurrency"] = 5
+    there(world).create_endpoint_config(EndpointConfigName="less", ProductionVariants=[less])
     make_config(world, "more", "less")
     there(world).create_endpoint(EndpointName="less", EndpointConfigName="less")
-    shown = settled(world, "less")
-    assert shown["ProductionVariants"][0]["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
+    assert settled(world, "less")["ProductionVariants"][0]["CurrentServerlessConfig"] == config
     assert ask(world, "less", SETOSA)["Text"] == "0.0\n"
     there(world).update_endpoint(EndpointName="less", EndpointConfigName="more")
     assert settled(world, "less")["ProductionVariants"][0]["CurrentInstanceCount"] == 1
