@@ -332,14 +332,18 @@ def run_container(cloud: Cloud, job: Job, folder: Path) -> tuple[str, int]:
 
 
 def final_metrics(output: str) -> list[dict[str, Any]]:
-    """The metrics of the last round: train:merror and so on (Developer Guide, "Tune an XGBoost Model")."""
+    """The metrics of the last round: train:merror and so on, as far as the algorithm's definitions name them (Developer
+    Guide, "Tune an XGBoost Model"): not error@0.7."""
     lines = METRIC.findall(output)
     if not lines:
         return []
     moment = base.now()
     pairs = (item.rsplit(":", 1) for item in lines[-1].split("\t"))
+    named = [(name.replace("-", ":", 1), value) for name, value in pairs]
     return [
-        {"MetricName": name.replace("-", ":", 1), "Value": float(value), "Timestamp": moment} for name, value in pairs
+        {"MetricName": name, "Value": float(value), "Timestamp": moment}
+        for name, value in named
+        if name.partition(":")[2] in xgboost_hyperparameters.METRICS
     ]
 
 

@@ -210,3 +210,9 @@ def test_a_defect_of_the_embedded_aws_ends_the_job(cloud: Cloud, role: str, monk
     assert shown["FailureReason"] == "InternalServerError: We encountered an internal error. Please try again."
     until(lambda: cloud.faults)
     assert "No space left on device" in cloud.faults.pop().traceback
+
+
+def test_a_measure_with_a_threshold_is_printed_and_is_no_metric_of_the_job() -> None:
+    """No definition of the algorithm names it, so a pipeline that asks for its value would fail."""
+    found = training.final_metrics("[0]\ttrain-merror:0.5\n[1]\ttrain-error@0.7:0.5\tvalidation-merror:0.25\n")
+    assert [(one["MetricName"], one["Value"]) for one in found] == [("validation:merror", 0.25)]
