@@ -22,7 +22,7 @@ LEFT_OUT = (
     ("Service Catalog's notification constraints",
      "CloudFormation's notifications to topics (`NotificationARNs`), which they set, are not supported."),
     ("CodeCommit's approval rule templates", "Rules are created on the pull request itself."),
-    ("A function that subscribes to a topic", "Functions run when they are invoked, by rules, or by custom resources."),
+    ("A function that a bucket calls", "Functions run when they are invoked, by rules, topics, or custom resources."),
 )  # fmt: skip
 
 

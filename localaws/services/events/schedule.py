@@ -1,11 +1,12 @@
 """The schedule of a rule: whether it is due in a minute, in UTC.
 
 EventBridge User Guide, "Setting a schedule pattern for scheduled rules (legacy) in Amazon EventBridge". Not supported,
-by name: the wildcards L, W and #.
+by name: the wildcards L and W in a list.
 """
 
 from __future__ import annotations
 
+import calendar
 import re
 import threading
 import time
@@ -21,18 +22,29 @@ RATE = re.compile(r"rate\((?P<value>[1-9][0-9]{0,8}) (?P<unit>minute|hour|day)(?
 CRON = re.compile(r"cron\((?P<fields>[^()]+)\)")
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+SATURDAY, SUNDAY = 6, 7  # as datetime counts
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 FIELDS = ((0, 59, ()), (0, 23, ()), (1, 31, ()), (1, 12, MONTHS), (1, 7, DAYS), (1970, 2199, ()))
 PART = re.compile(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]+))?")
 
 
+# Days that a wildcard names: the last one (L) and the weekday closest to a day (3W) of a month; Saturday (L), the last
+# Friday (6L) and the second Tuesday of a month (3#2).
+OF_MONTH = re.compile(r"(?P<last>L)|(?P<near>[1-9]|[12][0-9]|3[01])W")
+OF_WEEK = re.compile(rf"L|(?P<day>[1-7]|{'|'.join(DAYS)})(?:(?P<last>L)|#(?P<instance>[1-5]))")
+
+
 @dataclass(frozen=True)
 class Schedule:
-    """minutes: of a rate; fields: of a cron expression, the values of each, None for any; since: when it began"""
+    """minutes: of a rate; fields: of a cron expression, the values of each, None for any; since: when it began;
+    day_of_month, day_of_week: a day that a wildcard names, "" without one
+    """
 
     since: datetime
     minutes: int = 0
     fields: tuple[frozenset[int] | None, ...] = ()
+    day_of_month: str = ""
+    day_of_week: str = ""
 
     def due(self, moment: datetime) -> bool:
         """Whether it is due in the minute that begins with the moment."""
@@ -41,7 +53,42 @@ class Schedule:
             return past > 0 and past % self.minutes == 0
         weekday = moment.isoweekday() % 7 + 1  # Sunday is the first
         now = (moment.minute, moment.hour, moment.day, moment.month, weekday, moment.year)
-        return all(values is None or value in values for value, values in zip(now, self.fields, strict=True))
+        if not all(values is None or value in values for value, values in zip(now, self.fields, strict=True)):
+            return False
+        return is_day_of_month(self.day_of_month, moment) and is_day_of_week(self.day_of_week, moment)
+
+
+def is_day_of_month(text: str, moment: datetime) -> bool:
+    """Whether the moment is on the last day, or on the weekday of the month closest to a day."""
+    length = calendar.monthrange(moment.year, moment.month)[1]
+    found = OF_MONTH.fullmatch(text)
+    if not found:
+        return True
+    if found["last"]:
+        return moment.day == length
+    near = int(found["near"])
+    if near > length:
+        return False
+    weekday = moment.replace(day=near).isoweekday()
+    if weekday == SATURDAY:
+        near += -1 if near > 1 else 2
+    elif weekday == SUNDAY:
+        near += 1 if near < length else -2
+    return moment.day == near
+
+
+def is_day_of_week(text: str, moment: datetime) -> bool:
+    """Whether the moment is on the last day of the week, or on the last or a certain such day of the month."""
+    found = OF_WEEK.fullmatch(text)
+    if not found:
+        return True
+    if not found["day"]:
+        return moment.isoweekday() == SATURDAY
+    if moment.isoweekday() % 7 + 1 != number(found["day"], 1, 7, DAYS):
+        return False
+    if found["last"]:
+        return moment.day + 7 > calendar.monthrange(moment.year, moment.month)[1]
+    return (moment.day - 1) // 7 + 1 == int(found["instance"])
 
 
 def parse(expression: str, now: datetime | None = None) -> Schedule:
@@ -56,9 +103,15 @@ def parse(expression: str, now: datetime | None = None) -> Schedule:
     texts = cron["fields"].upper().split() if cron else []
     if len(texts) != len(FIELDS) or (texts[2] == "?") == (texts[4] == "?"):
         raise wrong()
-    if any(sign in text for sign in "LW#" for text in (texts[2], re.sub("WED", "", texts[4]))):
-        raise NotSupported(f"L, W and # in the schedule {expression}")
-    return Schedule(since, fields=tuple(values(text, *field) for text, field in zip(texts, FIELDS, strict=True)))
+    of_month, of_week = OF_MONTH.fullmatch(texts[2]), OF_WEEK.fullmatch(texts[4])
+    if "," in texts[4] and "#" in texts[4]:  # "you can define only one expression in the day-of-week field"
+        raise wrong()
+    if any(sign in text for sign in "LW" for text in (texts[2], re.sub("WED", "", texts[4])) if "," in text):
+        raise NotSupported(f"L and W in a list in the schedule {expression}")
+    days = (texts[2] if of_month else "", texts[4] if of_week else "")
+    texts = ["?" if text in days else text for text in texts] if any(days) else texts
+    fields = tuple(values(text, *field) for text, field in zip(texts, FIELDS, strict=True))
+    return Schedule(since, fields=fields, day_of_month=days[0], day_of_week=days[1])
 
 
 def wrong() -> AwsError:

@@ -1,9 +1,10 @@
-"""Deliveries to queues, in the name of sns.amazonaws.com: as the queue's own policy and its key's allow.
+"""Deliveries to queues and functions, in the name of sns.amazonaws.com: as their own policies and keys allow.
 
 SNS Developer Guide, "Subscribing an Amazon SQS queue to an Amazon SNS topic" (the policy of the queue must allow
 sqs:SendMessage, for aws:SourceArn of the topic), "Amazon SNS dead-letter queues" (what cannot be delivered for a
 client-side error, such as a policy, is lost without a redrive policy; Publish knows nothing of it), "Amazon SNS raw
-message delivery", "Message deduplication for FIFO topics".
+message delivery", "Message deduplication for FIFO topics"; Lambda Developer Guide, "Invoking Lambda functions with
+Amazon SNS notifications" (the event; asynchronous).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def publish(subscription: Any, message: str, message_id: str, **given: Any) -> N
     """In place of moto's: it would send before a subscription is confirmed, and into queues that do not allow it."""
     if pending(subscription):
         return
-    if subscription.protocol != "sqs":
+    if subscription.protocol not in ("lambda", "sqs"):
         _publish(subscription, message, message_id, **given)
         return
     attributes = given.get("message_attributes") or {}
@@ -47,6 +48,10 @@ def publish(subscription: Any, message: str, message_id: str, **given: Any) -> N
         return
     if given.get("message_structure") == "json":
         message = subscription._parse_message_structure(message, subscription.protocol)
+    if subscription.protocol == "lambda":
+        shown = subscription.get_post_data(message, message_id, given.get("subject"), message_attributes=attributes)
+        to_function(_cloud.get(), subscription, shown)
+        return
     group, token = given.get("group_id"), given.get("deduplication_id")
     if subscription.topic.fifo_topic:
         token = token or hashlib.sha256(message.encode()).hexdigest()
@@ -77,10 +82,38 @@ def deliver(cloud: Cloud, subscription: Any, body: str, extra: dict[str, Any]) -
     """To the queue, else to the dead-letter queue of the subscription's redrive policy, else nowhere."""
     if to_queue(cloud, subscription, subscription.endpoint, body, extra):
         return
+    to_dead_letters(cloud, subscription, body, extra)
+
+
+def to_dead_letters(cloud: Cloud, subscription: Any, body: str, extra: dict[str, Any]) -> None:
     redrive = subscription.attributes.get("RedrivePolicy")
     if redrive:
         redrive = json.loads(redrive) if isinstance(redrive, str) else redrive
         to_queue(cloud, subscription, redrive["deadLetterTargetArn"], body, extra)
+
+
+RENAMED = {"SigningCertURL": "SigningCertUrl", "UnsubscribeURL": "UnsubscribeUrl"}  # as functions know them
+
+
+def to_function(cloud: Cloud, subscription: Any, shown: dict[str, Any]) -> None:
+    """Invoke a function asynchronously, as its policy allows; else to the subscription's dead-letter queue."""
+    _, _, _, region, account, _ = subscription.topic_arn.split(":", 5)
+    record = {
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription.arn,
+        "EventSource": "aws:sns",
+        "Sns": {"Subject": None, "MessageAttributes": {}}
+        | {RENAMED.get(name, name): value for name, value in shown.items()},
+    }
+    session = cloud.as_service(PRINCIPAL, account, region, SourceArn=subscription.topic_arn)
+    try:
+        session.client("lambda", subscription.endpoint.split(":")[3]).invoke(
+            FunctionName=subscription.endpoint,
+            InvocationType="Event",
+            Payload=json.dumps({"Records": [record]}).encode(),
+        )
+    except ClientError:
+        to_dead_letters(cloud, subscription, json.dumps(shown, sort_keys=True, indent=2), {})
 
 
 def to_queue(cloud: Cloud, subscription: Any, queue: str, body: str, extra: dict[str, Any]) -> bool:

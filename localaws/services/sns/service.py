@@ -82,7 +82,7 @@ def check_subscription(call: Call) -> None:
     if protocol not in PROTOCOLS:
         raise AwsError("InvalidParameter", "Invalid parameter: Does not support this protocol string: " + protocol)
     if protocol == "lambda":
-        raise NotSupported("a function that subscribes to a topic")
+        check_function(endpoint, call.account)
     if protocol == "firehose":
         raise NotSupported("a delivery stream that subscribes to a topic")
     if protocol == "sqs" and not QUEUE.fullmatch(endpoint):
@@ -98,6 +98,16 @@ def check_subscription(call: Call) -> None:
             json.loads(filtering)
         except ValueError as error:
             raise AwsError("InvalidParameter", "Invalid parameter: FilterPolicy: failed to parse JSON") from error
+
+
+FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?")
+
+
+def check_function(endpoint: str, account: str) -> None:
+    if not FUNCTION.fullmatch(endpoint):
+        raise AwsError("InvalidParameter", "Invalid parameter: Lambda endpoint ARN")
+    if endpoint.split(":")[4] != account:
+        raise NotSupported("a function of another account that subscribes to a topic")
 
 
 VALUES = {"RawMessageDelivery": ("true", "false"), "FilterPolicyScope": ("MessageAttributes", "MessageBody")}

@@ -89,7 +89,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
      "AttributeName"),
     ("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "smoke", "Endpoint": "x"}, "protocol string: smoke"),
     ("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "email", "Endpoint": "me"}, "Email address"),
-    ("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "lambda", "Endpoint": "x"}, "NotSupported.*subscribes"),
+    ("sns", "subscribe", {"TopicArn": TOPIC, "Protocol": "lambda", "Endpoint": "x"}, "Lambda endpoint ARN"),
     ("logs", "put_retention_policy", {"logGroupName": "g", "retentionInDays": 4}, "'retentionInDays'"),
     ("logs", "create_log_group", {"logGroupName": "a b*"}, "regular expression"),
     ("iam", "create_role", {"RoleName": "a b", "AssumeRolePolicyDocument": TRUST}, "ValidationError"),

@@ -11,6 +11,9 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from tests.support.authorization import REGION, A, B, allow, check_refused, document, session
 from tests.support.queues import bodies, open_to
+from tests.support.roles import WRITE_LOGS, make_role
+from tests.support.waiting import until
+from tests.support.zips import zip_of
 
 SNS = "sns.amazonaws.com"
 
@@ -83,3 +86,50 @@ def test_a_fifo_queue_gets_each_message_of_a_fifo_topic_once(cloud: Cloud) -> No
     for _ in range(2):
         sns.publish(TopicArn=topic, Message="m", MessageGroupId="g")
     assert len(bodies(sqs, url)) == 1
+
+
+TELLER = """
+import json
+
+def handler(event, context):
+    [record] = event["Records"]
+    print("seen", json.dumps(record))
+"""
+
+
+def test_a_function_is_invoked_as_its_policy_allows(cloud: Cloud, topic: str) -> None:
+    """Lambda Developer Guide, "Invoking Lambda functions with Amazon SNS notifications"."""
+    role, functions, sns = make_role(cloud, "run", "lambda", WRITE_LOGS), client(cloud, "lambda"), client(cloud, "sns")
+    function = functions.create_function(
+        FunctionName="teller", Runtime="python3.12", Handler="index.handler", Role=role, Timeout=20,
+        Code={"ZipFile": zip_of({"index.py": TELLER})},
+    )["FunctionArn"]  # fmt: skip
+    until(lambda: functions.get_function(FunctionName="teller")["Configuration"]["State"] == "Active")
+    made = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)["SubscriptionArn"]
+    with pytest.raises(ClientError, match="another account"):
+        sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function.replace(A, B))
+    url, queue = open_to(client(cloud, "sqs"), "dead", SNS, topic)
+    policy = json.dumps({"deadLetterTargetArn": queue})
+    sns.set_subscription_attributes(SubscriptionArn=made, AttributeName="RedrivePolicy", AttributeValue=policy)
+    sns.publish(TopicArn=topic, Message="refused")
+    assert [json.loads(body)["Message"] for body in bodies(client(cloud, "sqs"), url)] == ["refused"]
+    functions.add_permission(
+        FunctionName="teller", StatementId="s", Action="lambda:InvokeFunction", Principal=SNS, SourceArn=topic
+    )
+    number = {"number": {"DataType": "Number", "StringValue": "1"}}
+    sns.publish(TopicArn=topic, Subject="subject", Message="allowed", MessageAttributes=number)
+
+    def seen() -> list[dict[str, Any]]:
+        try:
+            found = client(cloud, "logs").filter_log_events(logGroupName="/aws/lambda/teller")["events"]
+        except ClientError:  # nothing has run yet
+            return []
+        texts = [one["message"] for one in found if one["message"].startswith("seen ")]
+        return [json.loads(text.removeprefix("seen ")) for text in texts]
+
+    until(lambda: bool(seen()))
+    [record] = seen()
+    assert (record["EventSource"], record["EventSubscriptionArn"]) == ("aws:sns", made)
+    assert (record["Sns"]["Subject"], record["Sns"]["Message"]) == ("subject", "allowed")
+    assert record["Sns"]["MessageAttributes"] == {"number": {"Type": "Number", "Value": "1"}}
+    assert {"MessageId", "SigningCertUrl", "Timestamp", "TopicArn", "UnsubscribeUrl"} <= record["Sns"].keys()
