@@ -103,7 +103,9 @@ def version_of(story: Story) -> Any:
     return story.scientist.client("sagemaker").describe_model_package(ModelPackageName=story.model_package_arn)
 
 
-def test_an_own_container_with_an_own_server_goes_from_its_data_to_production(own_container: Story) -> None:
+def test_an_own_container_with_an_own_server_goes_from_its_data_to_production(
+    own_container: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     story, version = own_container, version_of(own_container)
     (container,) = version["InferenceSpecification"]["Containers"]
     assert container["Image"] == f"{story.setting.data_science}.dkr.ecr.us-east-1.amazonaws.com/team/neighbours:1"
@@ -115,6 +117,9 @@ def test_an_own_container_with_an_own_server_goes_from_its_data_to_production(ow
     assert (asked["status"], asked["model_package_arn"]) == ("InService", story.model_package_arn)
     assert float(asked["predictions"][0]) == payload["expected"]
     assert {variant["InstanceType"] for variant in afterwards.variants(story).values()} == {C6I}
+    monkeypatch.setattr(examples, "payloads", lambda root, example: [payload])  # the chapter, with the team's payloads
+    deploying.predictions(story)
+    assert {one["stage"]: one["status"] for one in story.endpoints} == {"staging": "InService", "prod": "InService"}
 
 
 def test_the_policy_of_the_page_is_the_one_that_the_rehearsals_registry_has(own_container: Story) -> None:
