@@ -33,7 +33,7 @@ STORIES = {
     "localaws/test_defaults.py",
     "kit/test_self_managed.py",
     "localaws/services/sagemaker/test_deployment_rollback.py",
-    "localaws/services/test_strict.py",
+    "localaws/services/test_strict.py", "localaws/services/test_strict_requests.py",
     "localaws/test_xgboost_container.py",
     "localaws/test_xgboost_training.py",
     "rehearsal/test_approvals.py",
