@@ -245,6 +245,12 @@ CORRECTIONS = (
         "shows a bucket's policy to another account",
         "S3 API Reference, GetBucketPolicy",
     ),
+    Correction(
+        "events-of-a-bucket",
+        "s3",
+        "does not show that a bucket sends its events to EventBridge",
+        "S3 API Reference, GetBucketNotificationConfiguration",
+    ),
     Correction("s3-tokens", "s3", "breaks at a token that it did not give", "S3 API Reference, ListObjectsV2"),
     Correction(
         "secret-across-accounts",

@@ -24,7 +24,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import combinations, comparison, live, metric_gates, outcome, record, release
+from pipeline import batch, combinations, comparison, live, metric_gates, outcome, record, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
@@ -86,6 +86,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
 
     say(f"deploying version {version.number}: {version.arn}")
     check_fits(golden, version.number, version.model, version.columns)
+    batch.check_payloads(settings.stages, golden.of_version(version.number))
     refuse_replacement(settings, settings.stages[0], clients)
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}

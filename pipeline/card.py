@@ -211,19 +211,21 @@ def cost(found: Mapping[str, str], places: Iterable[Place], prices: Prices, unkn
     total, missing = 0.0, set()
     for _, region in places:
         kind, instance = found.get("EndpointKind", "real-time"), found.get("InstanceType", "")
-        price = None if kind == "serverless" else prices.hourly(region, instance)
+        price = None if kind in ("serverless", "batch") else prices.hourly(region, instance)
         if price is None:
-            missing.add(
-                by_use(found) if kind == "serverless" else f"no price of {instance or 'its instances'} in {region}"
-            )
+            missing.add(by_use(kind, found) or f"no price of {instance or 'its instances'} in {region}")
         else:
             total += price * office_hours.average(found) * HOURS
     unknown |= missing
     return None if missing else round(total, 2)
 
 
-def by_use(found: Mapping[str, str]) -> str:
-    """Why a serverless endpoint has no cost that is known beforehand."""
+def by_use(kind: str, found: Mapping[str, str]) -> str:
+    """Why a kind has no cost that is known beforehand; "" for one that has."""
+    if kind == "batch":
+        return "transform jobs cost by their minutes"
+    if kind != "serverless":
+        return ""
     ready = found.get("ServerlessProvisionedConcurrency")
     also = f", and by the time for the {ready} that it is always ready for, of which no price is known" if ready else ""
     return f"a serverless endpoint costs by its requests{also}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 class Clients(Protocol):
@@ -49,3 +50,5 @@ class AccountClients(Protocol):
     def __call__(self, service: Literal["sagemaker"], /) -> SageMakerClient: ...
     @overload
     def __call__(self, service: Literal["sagemaker-runtime"], /) -> SageMakerRuntimeClient: ...
+    @overload
+    def __call__(self, service: Literal["stepfunctions"], /) -> SFNClient: ...

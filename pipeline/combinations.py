@@ -5,8 +5,8 @@ around it. The template's own Rules say a part of it where 50-endpoint.yaml is d
 
 SageMaker Developer Guide, "Deploy models with Amazon SageMaker Serverless Inference" (Feature exclusions, conversion),
 "Update endpoints that use auto scaling", "Blue/Green Deployments", "Use rolling deployments"; API Reference,
-BlueGreenUpdatePolicy, RollingUpdatePolicy; that burstable instances cannot be scaled: aws/aws-cdk#22886; that an
-endpoint stays asynchronous: aws/sagemaker-python-sdk#3124.
+BlueGreenUpdatePolicy, RollingUpdatePolicy, CreateTransformJob; that burstable instances cannot be scaled:
+aws/aws-cdk#22886; that an endpoint stays asynchronous: aws/sagemaker-python-sdk#3124.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import botocore.session
 
+from pipeline import schedules
 from pipeline.documents import shown
 from pipeline.parameters import Declared
 
@@ -45,6 +46,23 @@ NOT_SERVERLESS = {
     "ModelDataDownloadTimeoutInSeconds": ("", "has no instances that start"),
     "InferenceAmiVersion": ("", "has no instances of a machine image"),
 }
+# What a batch stage lacks, the same way: its Model is asked by transform jobs.
+NOT_BATCH = {
+    "DataCaptureS3Uri": ("", "capture no data"),
+    "MaximumInstanceCount": ("0", "keep their instances"),
+    "TrafficRoutingType": ("ALL_AT_ONCE", "have no traffic that moves"),
+    "VolumeSizeInGB": ("", "choose no size of a volume"),
+    "VolumeKmsKeyId": ("", "run with SageMaker's own key here"),
+    "ContainerStartupHealthCheckTimeoutInSeconds": ("", "set no time limit for the start"),
+    "ModelDataDownloadTimeoutInSeconds": ("", "set no time limit for the start"),
+    "InferenceAmiVersion": ("", "choose no machine image"),
+    "AdditionalAlarmName": ("", "have no update that an alarm ends"),
+}
+OF_BATCH = ("BatchSchedule", "BatchContentType", "BatchAccept", "BatchSplitType")
+OF_ALARMS = (
+    "BakeSeconds", "MaximumServerErrorsPerMinute", "MaximumClientErrorsPerMinute", "MaximumModelLatencyMicroseconds",
+)  # fmt: skip
+ENDPOINTS = ("real-time", "serverless", "asynchronous")
 OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "BakeSeconds", "AdditionalAlarmName")
 OF_SERVERLESS = ("ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency")
 OF_REAL_TIME = ("ScalingMetric", "TargetInvocationsPerInstance", "TargetConcurrentRequests")
@@ -54,11 +72,13 @@ OF_SCALING = (
 )  # fmt: skip
 # Settings that 50-endpoint.yaml does not use where another one has one of these values; what would give them effect.
 WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
-    (OF_SERVERLESS, "EndpointKind", ("real-time", "asynchronous"), "serverless"),
+    (OF_SERVERLESS, "EndpointKind", ("real-time", "asynchronous", "batch"), "serverless"),
+    (OF_BATCH, "EndpointKind", ENDPOINTS, "batch"),
+    (OF_ALARMS, "EndpointKind", ("batch",), "real-time"),
     (OF_INSTANCES, "EndpointKind", ("serverless",), "real-time"),
-    (OF_REAL_TIME, "EndpointKind", ("serverless", "asynchronous"), "real-time"),
-    (("TargetBacklogPerInstance",), "EndpointKind", ("serverless", "real-time"), "asynchronous"),
-    (OF_SCALING, "EndpointKind", ("serverless",), "real-time"),
+    (OF_REAL_TIME, "EndpointKind", ("serverless", "asynchronous", "batch"), "real-time"),
+    (("TargetBacklogPerInstance",), "EndpointKind", ("serverless", "real-time", "batch"), "asynchronous"),
+    (OF_SCALING, "EndpointKind", ("serverless", "batch"), "real-time"),
     ((*OF_REAL_TIME, "TargetBacklogPerInstance", *OF_SCALING), "MaximumInstanceCount", ("0",), "4"),
     (("TargetInvocationsPerInstance",), "ScalingMetric", ("concurrency",), "invocations"),
     (("TargetConcurrentRequests",), "ScalingMetric", ("invocations",), "concurrency"),
@@ -70,11 +90,11 @@ COUNTED = ("EndpointKind", "InitialInstanceCount", "DataCaptureS3Uri", "DataCapt
 
 
 @cache
-def instance_types() -> frozenset[str]:
-    """The instance types of hosting that the build's boto3 knows."""
+def instance_types(shape: str = "ProductionVariantInstanceType") -> frozenset[str]:
+    """The instance types of hosting, or of the named shape, that the build's boto3 knows."""
     model = botocore.session.get_session().get_service_model("sagemaker")
-    shape: Any = model.shape_for("ProductionVariantInstanceType")
-    return frozenset(shape.enum)
+    found: Any = model.shape_for(shape)
+    return frozenset(found.enum)
 
 
 def effective(given: Mapping[str, str], declared: Mapping[str, Declared]) -> dict[str, str]:
@@ -94,8 +114,9 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
         return []
     alone = {name for name in given if given[name] != values.get(name)}  # wrong by itself, and named so already
     rules = (
-        *serverless(values), *instances(values), *office_hours(values), *machines(values), *asynchronous(values),
-        *traffic(values), *network(values), *without_effect(values, effective({}, declared), alone),
+        *serverless(values), *batch(values), *instances(values), *office_hours(values), *machines(values),
+        *asynchronous(values), *traffic(values), *network(values),
+        *without_effect(values, effective({}, declared), alone),
     )  # fmt: skip
     return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules if name not in alone]
 
@@ -103,7 +124,7 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
 def complete(declared: Mapping[str, Declared]) -> bool:
     """Whether the template has the settings that the rules are about."""
     unused = {name for names, *_ in WITHOUT_EFFECT for name in names}
-    return declared.keys() >= {*NOT_SERVERLESS, *COUNTED, *unused, "AsyncOutputS3Uri"}
+    return declared.keys() >= {*NOT_SERVERLESS, *NOT_BATCH, *COUNTED, *unused, "AsyncOutputS3Uri", "BatchBucket"}
 
 
 Broken = Iterator[tuple[str, str]]  # the setting, and the rule with the way around it
@@ -124,15 +145,32 @@ def serverless(values: Mapping[str, str]) -> Broken:
         )
 
 
+def batch(values: Mapping[str, str]) -> Broken:
+    given = values["BatchBucket"]
+    if values["EndpointKind"] != "batch":
+        if given:
+            yield "BatchBucket", 'only transform jobs take requests from there. Write "", or "batch" as EndpointKind'
+        return
+    if not given:
+        yield "BatchBucket", 'transform jobs need a bucket for requests and answers. Write one, such as "account"'
+    for name, (only, why) in NOT_BATCH.items():
+        if values[name] != only:
+            yield name, f'transform jobs {why}. Write "{only}", or "real-time" as EndpointKind'
+    if wrong := schedules.problem(values["BatchSchedule"]):
+        yield "BatchSchedule", wrong
+
+
 def instances(values: Mapping[str, str]) -> Broken:
     if values["EndpointKind"] == "serverless":
         return
     kind, least, most = values["InstanceType"], int(values["InitialInstanceCount"]), int(values["MaximumInstanceCount"])
-    if kind not in instance_types():
-        family = kind.rpartition(".")[0]
-        sizes = sorted(known for known in instance_types() if known.rpartition(".")[0] == family)
+    jobs = values["EndpointKind"] == "batch"
+    types = instance_types("TransformInstanceType" if jobs else "ProductionVariantInstanceType")
+    if kind not in types:
+        family, what = kind.rpartition(".")[0], "a transform job" if jobs else "SageMaker hosting"
+        sizes = sorted(known for known in types if known.rpartition(".")[0] == family)
         such = ", ".join(f'"{size}"' for size in sizes or ("ml.m5.large",))
-        yield "InstanceType", f"SageMaker hosting has no such instance type. Write one that it has, such as {such}"
+        yield "InstanceType", f"{what} has no such instance type. Write one that it has, such as {such}"
     if most and kind.startswith(BURSTABLE):
         yield (
             "InstanceType",
@@ -149,7 +187,7 @@ def instances(values: Mapping[str, str]) -> Broken:
 def office_hours(values: Mapping[str, str]) -> Broken:
     """What the two scheduled actions exclude, where there is autoscaling at all (else: see without_effect)."""
     start, end = values["OfficeHoursStart"], values["OfficeHoursEnd"]
-    if values["EndpointKind"] == "serverless" or values["MaximumInstanceCount"] == "0" or not (start or end):
+    if values["EndpointKind"] in ("serverless", "batch") or values["MaximumInstanceCount"] == "0" or not (start or end):
         return
     if not start or not end:
         missing, example = ("OfficeHoursEnd", "19") if start else ("OfficeHoursStart", "7")
@@ -171,7 +209,7 @@ def office_hours(values: Mapping[str, str]) -> Broken:
 
 def machines(values: Mapping[str, str]) -> Broken:
     """What the disk and the accelerator of an instance type exclude."""
-    if values["EndpointKind"] == "serverless":
+    if values["EndpointKind"] in ("serverless", "batch"):
         return
     kind = values["InstanceType"]
     if OWN_DISK.match(kind):
@@ -200,7 +238,7 @@ def asynchronous(values: Mapping[str, str]) -> Broken:
 
 def traffic(values: Mapping[str, str]) -> Broken:
     kind = values["TrafficRoutingType"]
-    if kind == "ALL_AT_ONCE" or values["EndpointKind"] == "serverless":
+    if kind == "ALL_AT_ONCE" or values["EndpointKind"] in ("serverless", "batch"):
         return
     if values["InitialInstanceCount"] == "1":
         yield (
@@ -256,13 +294,15 @@ def in_place(
         return []
     before, after = effective(live, declared), effective(wanted, declared)
     was, will, problems = before["EndpointKind"], after["EndpointKind"], []
-    if was != will and (was, will) != ("serverless", "real-time"):
+    # Between an endpoint and batch, CloudFormation makes the one and deletes the other: the card says so.
+    if was != will and "batch" not in (was, will) and (was, will) != ("serverless", "real-time"):
         problems.append(
             f"{file}: Parameters.EndpointKind is {shown(will)}, and the endpoints are {was}: SageMaker turns only "
             f'serverless endpoints into real-time ones. Write "{was}", or create them again, without answers meanwhile:'
             f" aws cloudformation delete-stack --stack-name {stack}, then release the change again"
         )
-    if scaled(live, declared) and will != "serverless" and before["InstanceType"] != after["InstanceType"]:
+    counted = will not in ("serverless", "batch")
+    if scaled(live, declared) and counted and before["InstanceType"] != after["InstanceType"]:
         problems.append(
             f"{file}: Parameters.InstanceType is {shown(after['InstanceType'])}, and the endpoints are "
             f"{before['InstanceType']} with autoscaling: SageMaker changes no instance type that is scaled. First "

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import asynchronous, comparison, images, outcome
+from pipeline import asynchronous, batch, comparison, images, outcome
 from pipeline.answers import read_answer, wrong
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
@@ -43,6 +43,7 @@ BUILD_OUTPUT = "CODEBUILD_SRC_DIR_BuildOutput"  # CodeBuild's variable for the f
 # The build has 45 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for a
 # request that hangs and its retries, and for the report and the card: a build that times out would say nothing.
 SECONDS = 22 * 60.0
+BUCKET = "the bucket of its data can be used"  # the name of a check
 OUT_OF_TIME = (
     f"not asked any more after {SECONDS / 60:g} minutes: look at slow endpoints, or take fewer accounts a stage"
 )
@@ -111,17 +112,13 @@ def check_place(
     """
     account, region = place
     where, part = f"{account}/{region}", manifest["stages"][stage]
-    served = Served(account, region, part["endpoint_name"])
+    served, jobs = Served(account, region, part["endpoint_name"]), batch.is_batch(part)
+    partition = manifest["model_package"]["arn"].split(":")[1]
     results: list[Result] = []
 
     def check(name: str, work: Callable[[], str]) -> bool:
         started = time.monotonic()
-        try:
-            failure = work() if started < ends else OUT_OF_TIME
-        except (ClientError, BotoCoreError) as error:
-            failure = described(error)
-        except (ArithmeticError, RecursionError) as error:  # an answer is anything: a number of 400 digits, say
-            failure = f"the answer cannot be compared: {error}"
+        failure = tried(work) if started < ends else OUT_OF_TIME
         seconds = time.monotonic() - started
         if failure:
             failure = shorten(failure, LONGEST_FAILURE)
@@ -138,29 +135,32 @@ def check_place(
 
     def look(there: AccountClients) -> str:
         nonlocal served
-        served = outcome.look(there("sagemaker"), served)
+        served = look_at(there, served, partition, jobs)
         return outcome.in_service(served, manifest["project"].get("name", ""))
 
     def compare() -> str:
         nonlocal served
         package = manifest["model_package"]
-        wrong = outcome.as_deployed(served, package["regions"][region], part.get("release"))
+        found = outcome.as_deployed(served, package["regions"][region], part.get("release"))
         there = package.get("copies", {}).get(region, package)
-        wrong = wrong or images.exchanged(served.images, there.get("images", []))
-        served = replace(served, as_deployed=not wrong)
-        return wrong
+        found = found or images.exchanged(served.images, there.get("images", []))
+        served = replace(served, as_deployed=not found)
+        return found
 
     there = clients if check("the tester's role can be assumed", assume) else None
     if there is None or not check("the endpoint is in service", lambda: look(there)):
         return Checked(served, tuple(results))
     check("the endpoint serves the manifest's model", compare)
+    if jobs:
+        heard = ask_job(there, served, part, batch.machine_arn(served, partition), golden, ends, check)
+        return Checked(served, tuple(results), heard)
     settings, endpoint = asynchronous.parameters(part), part["endpoint_name"]
     answers, captured = (
         asynchronous.place(settings.get(name, ""), folder, account, region)
         for name, folder in (("AsyncOutputS3Uri", "asynchronous"), ("DataCaptureS3Uri", "capture"))
     )
     for uri in filter(None, (answers, captured)):
-        check("the bucket of its data can be used", partial(asynchronous.check_bucket, there, uri, endpoint))
+        check(BUCKET, partial(asynchronous.check_bucket, there, uri, endpoint))
     seen: dict[str, Any] = {}
     took: list[float] = []
     runtime = there("sagemaker-runtime")
@@ -171,6 +171,41 @@ def check_place(
         work = partial(percentile, runtime, endpoint, took, golden.payloads, golden.latency, ends)
         check(f"latency, {golden.latency.percentile:g} %", work)
     return Checked(served, tuple(results), seen, tuple(took))
+
+
+def ask_job(
+    there: AccountClients,
+    served: Served,
+    part: Mapping[str, Any],
+    machine: str,
+    golden: Golden,
+    ends: float,
+    check: Callable[[str, Callable[[], str]], bool],
+) -> dict[str, Any]:
+    """The answers of a batch stage to the golden payloads, by name. check: of check_place, which takes the results"""
+    bucket, seen = batch.bucket_of(part, served.account, served.region), dict[str, Any]()
+    check(BUCKET, partial(batch.check_bucket, there, bucket, served.endpoint))
+    accept = asynchronous.parameters(part).get("BatchAccept", "")
+    asked = partial(batch.ask, there, served, machine, bucket, golden.payloads, accept, seen, ends)
+    if check("a transform job answers the golden payloads", asked):
+        for payload in golden.payloads:
+            check(payload.name, partial(wrong, payload, seen[payload.name]))
+    return seen
+
+
+def tried(work: Callable[[], str]) -> str:
+    """What a check finds wrong, or the error in it."""
+    try:
+        return work()
+    except (ClientError, BotoCoreError) as error:
+        return described(error)
+    except (ArithmeticError, RecursionError) as error:  # an answer is anything: a number of 400 digits, say
+        return f"the answer cannot be compared: {error}"
+
+
+def look_at(there: AccountClients, bare: Served, partition: str, jobs: bool) -> Served:
+    """What an endpoint serves now, or a batch stage (jobs)."""
+    return batch.look(there, bare, partition) if jobs else outcome.look(there("sagemaker"), bare)
 
 
 def described(error: Exception) -> str:

@@ -30,11 +30,12 @@ LONGEST, MOST = 500, 20  # characters of a failure and failures of an endpoint t
 
 @dataclass(frozen=True)
 class Served:
-    """What one endpoint serves. status: SageMaker's, MISSING, "" where it could not be asked.
+    """What one endpoint, or batch stage (batch.py), serves. status: SageMaker's, MISSING, "" where it cannot be asked.
 
     model_package: of its first container; release: the number in its configuration; 0 where it has none
     images: what runs, as SageMaker resolved it (repository@digest); none where it does not say so
     as_deployed: whether it runs on what the manifest says, None where that is not known
+    batch: whether it is a stage's state machine
     """
 
     account: str
@@ -48,6 +49,7 @@ class Served:
     release: int = 0
     as_deployed: bool | None = None
     images: tuple[str, ...] = ()
+    batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,9 @@ def not_found(error: ClientError) -> bool:
 def in_service(served: Served, project: str) -> str:
     """What is wrong with the endpoint's status; "" for nothing."""
     if served.status == MISSING:
+        what = "state machine" if served.batch else "endpoint"
         return (
-            f"the endpoint {served.endpoint} does not exist, although its stack does. Bring it back: make repair "
+            f"the {what} {served.endpoint} does not exist, although its stack does. Bring it back: make repair "
             f"PROJECT={project} ACCOUNT={served.account} REGION={served.region}"
         )
     reason = f" ({served.failure_reason})" if served.failure_reason else ""
@@ -110,20 +113,25 @@ def in_service(served: Served, project: str) -> str:
 
 
 def as_deployed(served: Served, package: str, release: int | None) -> str:
-    """How the endpoint differs from what was deployed; "" where it does not.
+    """How the endpoint differs from what was deployed, and why; "" where it does not. package, release: see differs"""
+    found = differs(served, package, release)
+    if not found or served.batch:
+        return found
+    why = f": {served.failure_reason}" if served.failure_reason else ""
+    return f"{found}. SageMaker went back to the former configuration, {served.config}{why}"
+
+
+def differs(served: Served, package: str, release: int | None) -> str:
+    """How what is served differs from what was deployed; "" where it does not.
 
     package, release: of the manifest; None for the release of one that was written before there was any
     """
     if served.model_package != package:
-        differs = f"expected {package}, got {served.model_package or 'no model package'}"
-    elif release is not None and served.release != release:
-        differs = f"expected the configuration with the number {release}, got {served.release}, with other settings"
-    elif release is None and served.failure_reason:
-        differs = "the last update of the endpoint failed"
-    else:  # the reason of a failure before this deployment may still be there
-        return ""
-    why = f": {served.failure_reason}" if served.failure_reason else ""
-    return f"{differs}. SageMaker went back to the former configuration, {served.config}{why}"
+        return f"expected {package}, got {served.model_package or 'no model package'}"
+    if release is not None and served.release != release:
+        return f"expected the configuration with the number {release}, got {served.release}, with other settings"
+    # With a release, the reason of a failure before this deployment may still be there.
+    return "the last update of the endpoint failed" if release is None and served.failure_reason else ""
 
 
 def document(

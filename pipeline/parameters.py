@@ -34,7 +34,7 @@ class Declared:
     @property
     def example(self) -> str:
         """From its Description; else the first value that is allowed, or the default."""
-        found = re.search(r"e\.g\. (cron\([^)]*\)|[^ ]*[^ .,])", self.members.get("Description", ""))
+        found = re.search(r"e\.g\. ([a-z]+\([^()]+\)|[^ ]*[^ .,])", self.members.get("Description", ""))
         first = (*self.allowed, self.members.get("Default", ""))[0]
         return f'"{found[1] if found and not self.rule(found[1]) else first}"'
 

@@ -18,18 +18,19 @@ from pipeline.parameters import Declared
 PARAMETER = "Release"
 MOST = 65_535  # MaxValue of the parameter in 40-stage.yaml: a float holds it exactly
 FIRST = 1  # of a stack from before the parameter: the weight that its configuration has
-# The parameters of 50-endpoint.yaml that make another Model or EndpointConfig of it. Not the copies in further Regions:
-# they follow the version, and a Region that joins must not move the others.
+# The parameters of 50-endpoint.yaml that make another Model, EndpointConfig or state machine of it. Not the copies in
+# further Regions: they follow the version, and a Region that joins must not move the others.
 SHAPING = (
     "ModelPackageName", "SageMakerExecutionRoleName", "EndpointKind", "InstanceType", "InitialInstanceCount",
     "ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency", "AsyncOutputS3Uri",
     "DataCaptureS3Uri", "DataCapturePercentage", "ContainerStartupHealthCheckTimeoutInSeconds",
     "ModelDataDownloadTimeoutInSeconds",
     "VolumeSizeInGB", "VpcSubnetIds", "VpcSecurityGroupIds", "VolumeKmsKeyId", "EnableNetworkIsolation",
-    "InferenceAmiVersion", "ModelServerWorkers",
+    "InferenceAmiVersion", "ModelServerWorkers", "BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType",
 )  # fmt: skip
 OF_INSTANCES = {"InstanceType", "InitialInstanceCount"}
 OF_SERVERLESS = {"ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency"}
+OF_BATCH = {"BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType"}
 
 
 def release(
@@ -53,6 +54,8 @@ def shape(values: Mapping[str, str], declared: Mapping[str, Declared]) -> list[t
     """What makes the configuration: the parameters that count for this kind of endpoint, with their defaults."""
     given = {name: values.get(name) or default(declared, name) for name in SHAPING}
     unused = OF_INSTANCES if given["EndpointKind"] == "serverless" else OF_SERVERLESS
+    if given["EndpointKind"] != "batch":
+        unused = unused | OF_BATCH
     if not given["DataCaptureS3Uri"]:
         unused = unused | {"DataCapturePercentage"}
     return [(name, value) for name, value in given.items() if name not in unused]

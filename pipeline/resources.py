@@ -17,6 +17,18 @@ def always(values: Values) -> bool:
     return True
 
 
+def by_batch(values: Values) -> bool:
+    return values["EndpointKind"] == "batch"
+
+
+def by_endpoint(values: Values) -> bool:
+    return not by_batch(values)
+
+
+def by_schedule(values: Values) -> bool:
+    return by_batch(values) and bool(values["BatchSchedule"])
+
+
 def scaled(values: Values) -> bool:
     return values["MaximumInstanceCount"] != "0"
 
@@ -61,6 +73,7 @@ class Resource:
 COOLDOWNS = ("ScaleOutCooldownSeconds", "ScaleInCooldownSeconds")
 # Not of a serverless endpoint, whose updates have no guardrails.
 GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName")
+OF_BATCH = ("BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType")
 # The copies of the version in further Regions are left out: they change with ModelPackageName alone.
 RESOURCES = {
     "Model": Resource(
@@ -70,18 +83,18 @@ RESOURCES = {
         replaced=True,
     ),
     # Release is another number whenever anything of the configuration changes (release.py).
-    "EndpointConfig": Resource("endpoint configuration", ("Release",), follows="Model", replaced=True),
-    "Endpoint": Resource("endpoint", ("KeepInstanceCount", *GUARDED), follows="EndpointConfig"),
+    "EndpointConfig": Resource("endpoint configuration", ("Release",), by_endpoint, follows="Model", replaced=True),
+    "Endpoint": Resource("endpoint", ("KeepInstanceCount", *GUARDED), by_endpoint, follows="EndpointConfig"),
     "ServerErrors": Resource(
-        "alarm server-errors", ("MaximumServerErrorsPerMinute",), follows="EndpointConfig",
+        "alarm server-errors", ("MaximumServerErrorsPerMinute",), by_endpoint, follows="EndpointConfig",
         says=limit("MaximumServerErrorsPerMinute"),
     ),
     "ClientErrors": Resource(
-        "alarm client-errors", ("MaximumClientErrorsPerMinute",), follows="EndpointConfig",
+        "alarm client-errors", ("MaximumClientErrorsPerMinute",), by_endpoint, follows="EndpointConfig",
         says=limit("MaximumClientErrorsPerMinute"),
     ),
     "Latency": Resource(
-        "alarm latency, microseconds", ("MaximumModelLatencyMicroseconds",), follows="EndpointConfig",
+        "alarm latency, microseconds", ("MaximumModelLatencyMicroseconds",), by_endpoint, follows="EndpointConfig",
         says=limit("MaximumModelLatencyMicroseconds"),
     ),
     "InstanceScaling": Resource("instances of autoscaling", exists=scaled, says=instances),
@@ -99,10 +112,22 @@ RESOURCES = {
     ),
     "FirstInstance": Resource("step to the first instance", exists=by_backlog),
     "BacklogWithoutInstance": Resource("alarm backlog", exists=by_backlog),
+    "Batch": Resource(
+        "state machine of transform jobs",
+        ("Release", "InstanceType", "InitialInstanceCount", "SageMakerExecutionRoleName", *OF_BATCH),
+        by_batch, follows="Model",
+    ),
+    "Arrival": Resource("rule for arriving objects", ("SageMakerExecutionRoleName", "BatchBucket"), by_batch),
+    "Schedule": Resource(
+        "rule of the schedule", ("SageMakerExecutionRoleName",), by_schedule,
+        says=lambda values: values["BatchSchedule"],
+    ),
+    "BatchFailures": Resource("alarm batch-failures", exists=by_batch),
 }  # fmt: skip
 
 NEEDED = {"EndpointKind", "MaximumInstanceCount", "AsyncOutputS3Uri", "InitialInstanceCount", "TrafficStepPercentage"}
 NEEDED |= {"ScalingMetric", "OfficeHoursStart", "OfficeHoursEnd", "OfficeHoursTimezone", "OfficeHoursInstanceCount"}
+NEEDED |= {"BatchSchedule"}
 NEEDED |= {name for resource in RESOURCES.values() for name in resource.reached}
 
 

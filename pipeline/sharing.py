@@ -112,13 +112,17 @@ def check_form(version: Version, bucket: str) -> None:
         )
 
 
+NO_PREFIX = {"serverless": "serverless endpoints", "batch": "transform jobs"}
+
+
 def check_kinds(settings: Settings, version: Version) -> None:
-    """UserError where a stage is serverless and the model is not an archive ("Deploying uncompressed models")."""
+    """UserError where a stage takes archives alone and the model is none ("Deploying uncompressed models")."""
     uncompressed = any("ModelDataSource" in container for container in version.specification["Containers"])
     for stage in settings.stages if uncompressed else ():
-        if stage.parameters.get("EndpointKind") == "serverless":
+        who = NO_PREFIX.get(stage.parameters.get("EndpointKind", ""))
+        if who:
             raise UserError(
-                f"version {version.number} of {version.group} has a ModelDataSource, which serverless endpoints do not "
+                f"version {version.number} of {version.group} has a ModelDataSource, which {who} do not "
                 f"take, and {stage.name}-config.json asks for one. Register it with ModelDataUrl, or write another "
                 "EndpointKind"
             )

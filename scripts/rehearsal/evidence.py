@@ -5,7 +5,9 @@ from __future__ import annotations
 from scripts.kit.console import say
 
 LISTED = b"price list of"  # pipeline/prices.py
-UNKNOWN = (b"no price of", b"a serverless endpoint costs by its requests")  # pipeline/card.py
+UNKNOWN = (  # pipeline/card.py
+    b"no price of", b"a serverless endpoint costs by its requests", b"transform jobs cost by their minutes",
+)  # fmt: skip
 
 
 def says_cost(card: bytes) -> bool:

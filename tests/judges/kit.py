@@ -68,6 +68,7 @@ SAMPLE: dict[str, dict[str, str]] = {
         "FurtherModelBucketArns": f"arn:aws:s3:::sagemaker-multi-account-models-{DATA_SCIENCE}-eu-west-1",
         "DataCaptureBucketName": "captured",
         "AllowVpc": "true",
+        "AllowBatch": "true",
     },
     TWENTY_ONE: {"AdministratorAccountId": DATA_SCIENCE},
     THIRTY: {
@@ -237,6 +238,8 @@ HOLDERS: dict[str, tuple[Place, str] | str] = {
     "NotifierRole": (Place(FIFTEEN), "NotifierRole"),
     "ModelRole": (Place(TWENTY, TARGET), "ModelRole"),
     "AlarmsRole": (Place(TWENTY, TARGET), "AlarmsRole"),
+    "BatchRole": (Place(TWENTY, TARGET), "BatchRole"),
+    "BatchStarterRole": (Place(TWENTY, TARGET), "BatchStarterRole"),
     "AdministrationRole": (Place(TWENTY_ONE), "AdministrationRole"),
     "ExecutionRole": (Place(TWENTY_ONE, TARGET), "ExecutionRole"),
     "PublisherRole": (Place(SIXTY), "PublisherRole"),

@@ -90,6 +90,7 @@ Parameters:
   FurtherModelBucketArns: {Type: CommaDelimitedList}
   DataCaptureBucketName: {Type: String}
   AllowVpc: {Type: String}
+  AllowBatch: {Type: String}
   BundleVersion: {Type: String}
 Resources:
   TesterRole:

@@ -139,6 +139,19 @@ def test_no_other_kind_becomes_another_one_and_the_way_round_is_said(was: str, w
     assert f"aws cloudformation delete-stack --stack-name {STACK}" in found
 
 
+@pytest.mark.parametrize("other", ["real-time", "serverless", "asynchronous"])
+def test_a_batch_stage_may_come_and_go_since_both_are_other_resources(other: str) -> None:
+    answers = {"AsyncOutputS3Uri": "account"} if other == "asynchronous" else {}
+    assert push({"EndpointKind": other, **answers}, **BATCH) == []
+    assert push(BATCH, EndpointKind=other, **answers) == []
+
+
+def test_a_transform_job_takes_the_instance_types_of_transform_jobs() -> None:
+    assert build(**BATCH, InstanceType="ml.m4.xlarge") == []
+    found = only(build(**BATCH, InstanceType="ml.t2.medium"))
+    assert 'InstanceType is "ml.t2.medium": a transform job has no such instance type' in found
+
+
 def test_waits_that_are_longer_than_an_update_may_take_are_refused() -> None:
     long = {"InitialInstanceCount": "2", "TrafficRoutingType": "LINEAR", "TrafficStepPercentage": "10"}
     found = only(build(**long, BakeSeconds="3600"))
@@ -258,13 +271,17 @@ OTHER = {  # of each setting a value that is not its default
     "ServerlessProvisionedConcurrency": "3",
     "ScaleOutCooldownSeconds": "60", "ScaleInCooldownSeconds": "60", "OfficeHoursStart": MORNING,
     "OfficeHoursEnd": EVENING, "OfficeHoursTimezone": "Europe/Zurich", "OfficeHoursInstanceCount": "3",
+    "BatchBucket": "batches", "BatchSchedule": "rate(1 day)",
+    "BatchContentType": "application/jsonlines", "BatchAccept": "application/json", "BatchSplitType": "Line",
 }  # fmt: skip
+BATCH = {"EndpointKind": "batch", "BatchBucket": "account"}
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"}
 BESIDES = [
     {}, {"EndpointKind": "serverless"}, ASYNCHRONOUS, SCALED, {**ASYNCHRONOUS, **SCALED}, CAPTURE,
     {**SCALED, "ScalingMetric": "concurrency"}, {**SCALED, **OFFICE_HOURS}, {**ASYNCHRONOUS, **SCALED, **OFFICE_HOURS},
     {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
     {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
+    BATCH, {**BATCH, "BatchSchedule": "cron(0 3 * * ? *)", "BatchSplitType": "Line", "InitialInstanceCount": "2"},
 ]  # fmt: skip
 
 
@@ -322,6 +339,13 @@ def rules_refuse(given: dict[str, str]) -> bool:
         {"EndpointKind": "serverless", "TrafficRoutingType": "CANARY"},
         {"EndpointKind": "asynchronous"},
         {"AsyncOutputS3Uri": "s3://b/c"},
+        {"EndpointKind": "batch"},
+        {"BatchBucket": "account"},
+        BATCH,
+        {**BATCH, "DataCaptureS3Uri": "s3://b/c"},
+        {**BATCH, "MaximumInstanceCount": "2"},
+        {**BATCH, "VolumeKmsKeyId": "alias/volumes"},
+        {**BATCH, "TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
         {"TrafficRoutingType": "LINEAR"},
         {"InstanceType": "ml.t2.medium", "MaximumInstanceCount": "2"},
         {"VpcSubnetIds": "account"},

@@ -57,7 +57,7 @@ def test_the_example_of_a_message_is_a_value_that_is_taken(name: str) -> None:
         ("InitialInstanceCount", "9" * 5000, "…: write at most 4096 bytes"),
         ("BakeSeconds", "3601", 'is "3601": write a whole number from 120 to 3600, such as "300"'),
         ("InstanceType", "m5", 'is "m5": write an instance type of SageMaker hosting, such as "ml.m5.large"'),
-        ("EndpointKind", "lambda", "write one of real-time, serverless, asynchronous, such as \"real-time\""),
+        ("EndpointKind", "lambda", "write one of real-time, serverless, asynchronous, batch, such as \"real-time\""),
         ("AdditionalAlarmName", "a\nb", r'is "a\nb": write text without control characters'),
         ("VpcSubnetIds", "x" * 4097, "write at most 4096 bytes"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from awslang.template.template import parse
 from pipeline.parameters import declared_parameters
-from pipeline.release import FIRST, MOST, OF_SERVERLESS, SHAPING, release
+from pipeline.release import FIRST, MOST, SHAPING, release
 from tests.support import ROOT
 
 STAGE = (ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8")
@@ -40,7 +40,8 @@ def test_what_makes_no_other_configuration_keeps_the_number() -> None:
 
 @pytest.mark.parametrize("name", SHAPING)
 def test_what_makes_another_configuration_gets_another_number(name: str) -> None:
-    of_kind = "serverless" if name in OF_SERVERLESS else "real-time"
+    kinds = {"Serverless": "serverless", "Batch": "batch"}
+    of_kind = next((kind for start, kind in kinds.items() if name.startswith(start)), "real-time")
     before = {**ONE, "EndpointKind": of_kind, "DataCaptureS3Uri": "s3://bucket/a"}
     changed = {"EndpointKind": "asynchronous"}.get(name, "other")
     found = release({**before, name: changed}, stack(before), DECLARED, None)
@@ -70,10 +71,11 @@ def test_a_stack_from_before_the_number_keeps_its_configuration() -> None:
 
 
 def test_every_parameter_that_makes_another_model_or_configuration_counts() -> None:
-    """SHAPING against 50-endpoint.yaml: what its Model and EndpointConfig refer to, through conditions too."""
+    """SHAPING against 50-endpoint.yaml: what its Model, EndpointConfig and Batch refer to, through conditions too."""
     template = parse((ROOT / "templates/50-endpoint.yaml").read_text(encoding="utf-8"))
     conditions = template.document["Conditions"]
-    text = json.dumps([template.resources["Model"]["Properties"], template.resources["EndpointConfig"]["Properties"]])
+    parts = ("Model", "EndpointConfig", "Batch")
+    text = json.dumps([template.resources[name]["Properties"] for name in parts])
     used = {name for name in template.parameters if f'"Ref": "{name}"' in text or f"${{{name}}}" in text}
     for name, condition in conditions.items():
         if f'"{name}"' in text:

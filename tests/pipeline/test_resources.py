@@ -39,6 +39,8 @@ KINDS = {
     "rolling": {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
     "serverless": {"EndpointKind": "serverless"},
     "asynchronous": {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account", "MaximumInstanceCount": "4"},
+    "batch": {"EndpointKind": "batch", "BatchBucket": "account"},
+    "scheduled": {"EndpointKind": "batch", "BatchBucket": "account", "BatchSchedule": "rate(1 hour)"},
     "captured": {"DataCaptureS3Uri": "account"},
     "accelerated": {"InstanceType": "ml.g5.xlarge"},
     "in a VPC": {"VpcSubnetIds": "subnet-2b", "VpcSecurityGroupIds": "sg-2b"},
@@ -52,7 +54,8 @@ OTHERS = {
     "VolumeKmsKeyId": "alias/models", "ModelServerWorkers": "2", "OfficeHoursStart": "cron(1 7 ? * * *)",
     "ServerlessProvisionedConcurrency": "3",
     "OfficeHoursEnd": "cron(2 9 ? * * *)", "OfficeHoursTimezone": "Europe/Zurich",
-    "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2",
+    "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2", "BatchBucket": "batches",
+    "BatchSchedule": "rate(1 day)", "BatchContentType": "application/jsonlines", "BatchAccept": "application/json",
 }  # fmt: skip
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}  # never change
 # An output alone shows the first; Release stands for what it counts; copies change with the version.
@@ -118,7 +121,10 @@ def test_every_setting_changes_the_resources_that_the_template_says(kind: str) -
     assert compared >= 5
 
 
-@pytest.mark.parametrize(("before", "after"), [("serverless", "real-time"), ("serverless", "scaled")])
+@pytest.mark.parametrize(("before", "after"), [
+    ("serverless", "real-time"), ("serverless", "scaled"), ("scaled", "scheduled"), ("batch", "serverless"),
+    ("batch", "scheduled"),
+])  # fmt: skip
 def test_another_kind_of_endpoint_changes_what_the_template_says(before: str, after: str) -> None:
     was = values(KINDS[before])
     will = released(was, values(KINDS[after]))

@@ -21,6 +21,7 @@ from tests.support import ROOT
 from tests.support.deploy_repository import ENVIRONMENT
 
 DECLARED = declared_parameters((ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8"))
+BATCH = {"EndpointKind": "batch", "BatchBucket": "account"}
 SERVERLESS = {"EndpointKind": "serverless"}
 TWO = {"InitialInstanceCount": "2"}
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account", "MaximumInstanceCount": "4"}
@@ -131,6 +132,11 @@ ROWS = (
     setting("ServerlessMaxConcurrency", "201", "a whole number from 1 to 200", "5", **SERVERLESS),
     setting("ServerlessProvisionedConcurrency", "0", "empty, or a whole number from 1 to 200", "2", **SERVERLESS),
     together("AsyncOutputS3Uri", "bucket/answers", "empty, account, or s3:// followed by a bucket", "account"),
+    setting("BatchBucket", "Bucket", "empty, account, or the name of a bucket", "account", EndpointKind="batch"),
+    setting("BatchSchedule", "daily", "empty, cron(...) or rate(...)", "cron(0 3 * * ? *)", **BATCH),
+    setting("BatchContentType", "text csv", "a content type, such as text/csv", "text/csv", **BATCH),
+    setting("BatchAccept", "some csv", "empty, or a content type", "application/json", **BATCH),
+    setting("BatchSplitType", "Lines", "one of None, Line", "None", **BATCH),
     setting("TrafficRoutingType", "canary", "one of ALL_AT_ONCE, CANARY, LINEAR, ROLLING", "ALL_AT_ONCE"),
     setting("TrafficStepPercentage", "51", "a whole number from 10 to 50", "20", TrafficRoutingType="CANARY", **TWO),
     setting("BakeSeconds", "60", "a whole number from 120 to 3600", "300"),
@@ -200,6 +206,15 @@ ROWS = (
         "Parameters.VpcSecurityGroupIds", {"Parameters": {"VpcSubnetIds": "account"}}, '""',
         "a VPC needs subnets and security groups", '"account"',
     ),
+    together("BatchBucket", "account", "only transform jobs take requests from there", ""),
+    Wrong(
+        "Parameters.BatchBucket", {"Parameters": {"EndpointKind": "batch"}}, '""', "transform jobs need a bucket",
+        '"account"',
+    ),
+    together("MaximumInstanceCount", "4", "transform jobs keep their instances", "0", **BATCH),
+    together("BatchSchedule", "rate(1 days)", "the unit is day for 1", "rate(1 day)", **BATCH),
+    together("BakeSeconds", "600", "no effect where EndpointKind is", "real-time", **BATCH),
+    together("BatchSplitType", "Line", "no effect where EndpointKind is", "batch"),
     # gates
     gate("", [], "a list", "an object", '{"metrics": {}}'),
     gate(".metric", {"metric": {}}, "an object", "no such key is known", '"metrics"'),
@@ -253,7 +268,7 @@ def test_a_wrong_setting_is_refused_with_file_path_value_rule_and_example(tmp_pa
 
 def test_every_setting_is_wrong_in_a_row_and_the_rows_are_counted() -> None:
     assert {row.path.removeprefix("Parameters.") for row in ROWS} >= DECLARED.keys() - set(WRITTEN_HERE)
-    assert len(ROWS) == 95
+    assert len(ROWS) == 106
 
 
 @pytest.mark.parametrize(

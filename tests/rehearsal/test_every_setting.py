@@ -24,6 +24,7 @@ from tests.support import ROOT
 from tests.support.endpoint_stack import DATA, TEMPLATE, Place, target_account
 from tests.support.every_setting import (
     ASYNC,
+    BATCH,
     BESIDE,
     CANARY,
     CAPTURE,
@@ -126,13 +127,14 @@ def test_every_setting_takes_effect_on_a_running_endpoint_and_back(place: Place,
     batches = [[row for row in rows if row.batch == batch] for batch in sorted({row.batch for row in rows})]
     pushes = [({**own, **pushed(place, batch)}, batch) for batch in batches]
     assert place.push(kind, **own) == "CREATE_COMPLETE"
-    before, was, last = own, place.seen(kind), list[Row]()
+    look = place.seen_batch if kind == BATCH else place.seen
+    before, was, last = own, look(kind), list[Row]()
     for settings, batch in [*pushes, (own, list[Row]())]:
         if problems := said_by_build(before, settings):
             wrong.append(f"Build refuses: {problems}")
         if (status := place.push(kind, **settings)) != "UPDATE_COMPLETE":
             wrong.append(f"{', '.join(row.name for row in batch)}: {status}: {place.reason(kind)}")
-        seen = place.seen(kind)
+        seen = look(kind)
         if reason := seen["endpoint"].get("FailureReason"):
             wrong.append(f"taken back: {reason}")
         for row in batch:
@@ -142,7 +144,7 @@ def test_every_setting_takes_effect_on_a_running_endpoint_and_back(place: Place,
         for row in (row for row in last if row.look not in {one.look for one in batch}):
             if value_of(row, seen) == with_version(place, row.shown):
                 wrong.append(f"{row.name}: not back: {value_of(row, seen)!r}")
-        before, was, last = settings, place.seen(kind) if not batch else was, batch
+        before, was, last = settings, look(kind) if not batch else was, batch
     assert not wrong, "\n".join(wrong)
 
 

@@ -140,7 +140,7 @@ def test_every_aws_command_that_a_document_shows_is_one_of_the_aws_cli(document:
         if not (found := re.match(r"aws ([a-z][a-z0-9-]+) ([a-z][a-z-]+)", line)) or found.group(1) in OWN_OF_THE_CLI:
             continue
         service, name = found.groups()
-        model = session.get_service_model(service)
+        model = session.get_service_model({"s3api": "s3"}.get(service, service))
         operations = {xform_name(operation, "-"): operation for operation in model.operation_names}
         assert name in operations, line
         shape = model.operation_model(operations[name]).input_shape

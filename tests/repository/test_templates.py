@@ -137,7 +137,7 @@ def test_the_post_keeps_its_parameters() -> None:
     assert {"SageMakerRoleSuffix", "PipelineExecutionRoleArn"} <= set(template(20).data["Parameters"])
 
 
-@pytest.mark.parametrize("role", ["AlarmsRole", "ModelRole", "TesterRole"])
+@pytest.mark.parametrize("role", ["AlarmsRole", "BatchStarterRole", "ModelRole", "TesterRole"])
 def test_no_role_of_a_target_account_can_change_an_endpoint(role: str) -> None:
     for statement in promises.statements(template(20).data["Resources"][role]):
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]

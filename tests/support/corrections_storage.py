@@ -142,6 +142,14 @@ def _(world: World) -> Any:
     return refusal(lambda: world.client("s3", B).get_bucket_policy(Bucket=bucket))
 
 
+@probe("events-of-a-bucket", {})
+def _(world: World) -> Any:
+    s3, bucket = world.client("s3"), world.bucket()
+    bridge: dict[str, Any] = {"EventBridgeConfiguration": {}}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=bridge)
+    return s3.get_bucket_notification_configuration(Bucket=bucket).get("EventBridgeConfiguration")
+
+
 @probe("s3-tokens", "InvalidArgument")
 def _(world: World) -> Any:
     bucket = world.bucket()

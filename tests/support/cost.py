@@ -131,7 +131,10 @@ class Endpoint:
 def endpoint(name: str, **given: str) -> Endpoint:
     found = made(kit.FIFTY, MaximumInstanceCount=given.pop("MaximumInstanceCount", "0"), VolumeKmsKeyId="", **given)
     by_type = {resource.type: resource.properties for resource in found}
-    variant = by_type["AWS::SageMaker::EndpointConfig"]["ProductionVariants"][0]
+    variants = by_type.get("AWS::SageMaker::EndpointConfig", {}).get(
+        "ProductionVariants", [{}]
+    )  # a batch stage has none
+    variant = variants[0]
     least = by_type.get("AWS::ApplicationAutoScaling::ScalableTarget", {}).get("MinCapacity")
     count = int(variant.get("InitialInstanceCount", 0) if least is None else least)
     return Endpoint(name, count, variant.get("InstanceType", ""), charged(found)["alarm"])
@@ -151,6 +154,7 @@ def endpoints() -> list[Endpoint]:
         endpoint("asynchronous, one instance at all hours", **answers),
         endpoint("asynchronous, scaled down to none", MaximumInstanceCount="2", **answers),
         endpoint("serverless, 2 GB", EndpointKind="serverless"),
+        endpoint("batch, while no job runs", EndpointKind="batch", BatchBucket="account"),
     ]
 
 

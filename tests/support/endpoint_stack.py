@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,6 +81,25 @@ class Place:
             "ModelPackageName": self.versions[0], "SageMakerExecutionRoleName": "sagemaker-role-prod", **settings,
         }  # fmt: skip
         return self.stack(project, TEMPLATE, values)
+
+    def seen_batch(self, project: str) -> dict[str, Any]:
+        """What AWS shows of a batch stage, by part. endpoint: nothing, since it has none"""
+        name, states, events = self.name(project), self.there("stepfunctions"), self.there("events")
+        machine = states.describe_state_machine(stateMachineArn=f"arn:aws:states:{REGION}:{OTHER}:stateMachine:{name}")
+        job = json.loads(machine["definition"])["States"]["Transform"]["Arguments"]
+        alarms = self.there("cloudwatch").describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
+        rules = events.list_rules(NamePrefix=f"{project}-")["Rules"]
+        stack = self.there("cloudformation").describe_stacks(StackName=project)["Stacks"][0]
+        return {
+            "endpoint": {},
+            "machine": machine,
+            "job": job,
+            "model": self.there("sagemaker").describe_model(ModelName=job["ModelName"]),
+            "patterns": [json.loads(rule["EventPattern"]) for rule in rules if "EventPattern" in rule],
+            "schedules": [rule["ScheduleExpression"] for rule in rules if "ScheduleExpression" in rule],
+            "alarms": [alarm["AlarmName"].removeprefix(f"{name}-") for alarm in alarms],
+            "outputs": {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
+        }
 
     def seen(self, project: str) -> dict[str, Any]:
         """What AWS shows of the endpoint, by part."""

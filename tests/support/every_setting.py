@@ -6,6 +6,7 @@ tests/rehearsal/test_every_setting.py pushes each row onto a running endpoint an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,11 @@ CANARY = {"TrafficRoutingType": "CANARY", **TWO}
 CAPTURED = f"s3://{DATA}/capture"
 CAPTURE = {"DataCaptureS3Uri": "account"}
 VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
-RIGHTS = {"DataCaptureBucketName": "account", "AllowVpc": "true"}  # of the environment file: endpoints
+RIGHTS = {
+    "DataCaptureBucketName": "account",
+    "AllowVpc": "true",
+    "AllowBatch": "true",
+}  # of the environment file: endpoints
 MORNING, EVENING = "cron(0 7 ? * MON-FRI *)", "cron(0 19 ? * MON-FRI *)"
 CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 GPU, GPU_AMI = "ml.p3.2xlarge", "al2-ami-sagemaker-inference-gpu-2"  # a type without a disk of its own
@@ -123,11 +128,26 @@ def serverless(member: str) -> Callable[[Seen], Any]:
     return lambda seen: seen["variant"]["ServerlessConfig"][member]
 
 
-ASYNC, SERVERLESS = "p-2", "p-3"
+def job(*path: str) -> Callable[[Seen], Any]:
+    def look(seen: Seen) -> Any:
+        found = seen["job"]
+        for part in path:
+            found = found.get(part, {})
+        return found
+
+    return look
+
+
+def arrival_bucket(seen: Seen) -> Any:
+    return seen["patterns"][0]["detail"]["bucket"]["name"]
+
+
+ASYNC, SERVERLESS, BATCH = "p-2", "p-3", "p-8"
 KINDS = {
     "p-1": {},
     ASYNC: {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"},
     SERVERLESS: {"EndpointKind": "serverless"},
+    BATCH: {"EndpointKind": "batch", "BatchBucket": "account"},
 }
 ROWS = [
     Row("ModelPackageName", VERSION, package, VERSION),
@@ -172,6 +192,13 @@ ROWS = [
     Row("ServerlessMemorySizeInMB", "4096", serverless("MemorySizeInMB"), 4096, kind=SERVERLESS),
     Row("ServerlessMaxConcurrency", "9", serverless("MaxConcurrency"), 9, kind=SERVERLESS),
     Row("ServerlessProvisionedConcurrency", "3", serverless("ProvisionedConcurrency"), 3, kind=SERVERLESS, batch=2),
+    Row("BatchBucket", "batches", arrival_bucket, ["batches"], kind=BATCH),
+    Row("BatchSchedule", "rate(1 day)", lambda seen: seen["schedules"][0], "rate(1 day)", kind=BATCH),
+    Row("BatchContentType", "application/json", job("TransformInput", "ContentType"), "application/json", kind=BATCH),
+    Row("BatchAccept", "text/csv", job("TransformOutput", "Accept"), "text/csv", kind=BATCH),
+    Row("BatchSplitType", "Line", job("TransformOutput", "AssembleWith"), "Line", kind=BATCH),
+    Row("InstanceType", "ml.m4.xlarge", job("TransformResources", "InstanceType"), "ml.m4.xlarge", kind=BATCH),
+    Row("Release", "2", lambda seen: json.loads(seen["machine"]["definition"])["Comment"], "release 2", kind=BATCH),
 ]
 # Part of the endpoint's name, which the pipeline never changes: another value is another endpoint.
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}

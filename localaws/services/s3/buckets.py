@@ -2,7 +2,7 @@
 
 Amazon S3 User Guide, "Controlling ownership of objects and disabling ACLs for your bucket", "Setting default
 server-side encryption behavior for Amazon S3 buckets", "Blocking public access to your Amazon S3
-storage"; S3 API Reference, ListBuckets, CreateBucket.
+storage"; S3 API Reference, ListBuckets, CreateBucket, GetBucketNotificationConfiguration.
 """
 
 from __future__ import annotations
@@ -108,3 +108,24 @@ def token_after(name: str) -> str:
 def after_token(token: str) -> str:
     """The name after which the list goes on."""
     return base64.b64decode(token).decode().removeprefix("after ")
+
+
+@s3.operation("GetBucketNotificationConfiguration")
+def get_notifications(call: Call) -> dict[str, Any]:
+    """Whom the bucket tells of its events; moto leaves EventBridge out."""
+    bucket = bucket_state(call.params["Bucket"])
+    if bucket is None:
+        raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=call.params["Bucket"])
+    kept = bucket.notification_configuration
+    if kept is None:
+        return {}
+    topics, queues = ([shown(one, kind) for one in of] for kind, of in (("Topic", kept.topic), ("Queue", kept.queue)))
+    found = {"TopicConfigurations": topics, "QueueConfigurations": queues}
+    bridge: dict[str, Any] = {} if kept.event_bridge is None else {"EventBridgeConfiguration": {}}
+    return {**{name: items for name, items in found.items() if items}, **bridge}
+
+
+def shown(one: Any, kind: str) -> dict[str, Any]:
+    """A topic or queue that gets a bucket's events. one: as moto keeps it"""
+    rules = {"Filter": {"Key": {"FilterRules": one.filters["S3Key"]["FilterRule"]}}} if one.filters else {}
+    return {"Id": one.id, f"{kind}Arn": one.arn, "Events": one.events, **rules}

@@ -1,7 +1,7 @@
 """One execution of a state machine.
 
 AWS Step Functions Developer Guide, "Automating Step Functions event delivery with EventBridge", "Accessing execution
-data from the Context object in Step Functions".
+data from the Context object in Step Functions", "Monitoring Step Functions metrics using Amazon CloudWatch".
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localaws.cloud import Cloud
+from localaws.services.cloudwatch import own_metrics
 from localaws.services.events.service import emit
 from localaws.services.stepfunctions import language, paths, queries
 from localaws.services.stepfunctions.execution import StateFailed, StateMachineRun
@@ -38,9 +39,12 @@ def run(cloud: Cloud, execution: StateMachineRun) -> None:
 
 
 def _tell(cloud: Cloud, execution: StateMachineRun) -> None:
-    """Developer Guide, "Automating Step Functions event delivery with EventBridge"."""
+    """The state of an execution, as an event and a metric."""
     cloud.changed(execution.arn)
     _, _, _, region, account, _ = execution.arn.split(":", 5)
+    ends = {"RUNNING": "ExecutionsStarted", "SUCCEEDED": "ExecutionsSucceeded", "FAILED": "ExecutionsFailed"}
+    machine = {"StateMachineArn": execution.machine_arn}
+    own_metrics.publish(cloud, account, region, "AWS/States", [(ends[execution.status], 1.0, "Count")], machine)
     emit(
         cloud,
         account,

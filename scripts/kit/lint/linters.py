@@ -18,10 +18,11 @@ LEFT_TO_THE_TESTS = {"RESOURCE_STAR"}
 # package (SageMaker Developer Guide, "Deploy a Model Version from a Different Account"), and a connection under its
 # service's newer name (Developer Tools console User Guide, "Connections rename"). StackSets asks for targets and types
 # beside the stack set, which have statements of their own (CloudFormation User Guide, "Example IAM identity-based
-# policies for CloudFormation").
+# policies for CloudFormation"). Executions are standard or express ones, and express ones are not described.
 ON_MORE_RESOURCES = {
     "sagemaker:CreateModel", "codestar-connections:UseConnection", "cloudformation:CreateStackInstances",
-    "cloudformation:DeleteStackInstances", "cloudformation:UpdateStackInstances", "cloudformation:UpdateStackSet",
+    "states:DescribeExecution", "cloudformation:DeleteStackInstances",
+    "cloudformation:UpdateStackInstances", "cloudformation:UpdateStackSet",
 }  # fmt: skip
 # Keys that parliament does not know as such: global ones (IAM User Guide, "AWS global condition context keys"), one of
 # KMS keys (KMS Developer Guide, "AWS KMS condition keys"), and a version's stage (Service Authorization Reference).

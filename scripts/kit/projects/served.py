@@ -2,14 +2,15 @@
 
 CloudFormation reports a stack instance CURRENT when its stack is complete, whatever happened to the endpoint since,
 and also where SageMaker took the update back (SageMaker Developer Guide, "Auto-Rollback Configuration and
-Monitoring"). DescribeEndpoint says what is there. The target accounts are entered through the role in roles.access,
-which trusts the management account; with other credentials the record in the project's bucket stands in for it
-(record/outcomes, pipeline/outcome.py), with the time when the tests looked.
+Monitoring"). DescribeEndpoint says what is there, or DescribeStateMachine where a batch stage has no endpoint. The
+target accounts are entered through the role in roles.access, which trusts the management account; with other
+credentials the record in the project's bucket stands in for it (record/outcomes, pipeline/outcome.py), with the time
+when the tests looked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +28,7 @@ from scripts.kit.together import together
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 OUTCOMES = "record/outcomes/"  # in the project's bucket; pipeline/record.py writes there
 MISSING = "missing"
@@ -98,8 +100,7 @@ class Looker:
         try:
             seen = {}
             for region in regions:
-                sagemaker = there.in_region(region).client("sagemaker")
-                seen[account, region] = ask(sagemaker, endpoint, release)
+                seen[account, region] = ask(there.in_region(region).client, account, endpoint, release)
             return seen
         except ClientError:
             return {}
@@ -114,12 +115,17 @@ def looker(by: Connection, settings: Settings) -> Looker | None:
     return Looker(by, settings.roles.access) if enters else None
 
 
-def ask(sagemaker: SageMakerClient, endpoint: str, release: str) -> ServedEndpoint:
-    """What the endpoint serves now; release: the number of the configuration that its stack deployed."""
+def ask(client: Callable[[Any], Any], account: str, endpoint: str, release: str) -> ServedEndpoint:
+    """What the endpoint, or the state machine of a batch stage in its place, serves now.
+
+    client: makes one for a service; release: the number of the configuration that its stack deployed
+    """
     at = datetime.now(UTC).isoformat(timespec="seconds")
+    sagemaker: SageMakerClient = client("sagemaker")
     found = unless(NO_SUCH_ENDPOINT, sagemaker.describe_endpoint, EndpointName=endpoint)
     if found is None:
-        return ServedEndpoint(MISSING, looked_at=at, as_deployed=False, live=True)
+        where = f"arn:{sagemaker.meta.partition}:states:{sagemaker.meta.region_name}:{account}"
+        return ask_machine(client("stepfunctions"), sagemaker, f"{where}:stateMachine:{endpoint}", release, at)
     config, reason, package, right = found["EndpointConfigName"], found.get("FailureReason", ""), "", False
     shown = unless(NO_SUCH_ENDPOINT, sagemaker.describe_endpoint_config, EndpointConfigName=config)
     if shown:
@@ -128,6 +134,22 @@ def ask(sagemaker: SageMakerClient, endpoint: str, release: str) -> ServedEndpoi
         model = unless(NO_SUCH_ENDPOINT, sagemaker.describe_model, ModelName=variant["ModelName"])
         package = str(model.get("PrimaryContainer", {}).get("ModelPackageName", "")) if model else ""
     return ServedEndpoint(found["EndpointStatus"], config, package, reason, at, right, True)
+
+
+def ask_machine(states: SFNClient, sagemaker: SageMakerClient, arn: str, release: str, at: str) -> ServedEndpoint:
+    """What the state machine of a batch stage serves (50-endpoint.yaml, Batch): the model that it names."""
+    found = unless({"StateMachineDoesNotExist"}, states.describe_state_machine, stateMachineArn=arn)
+    if found is None:
+        return ServedEndpoint(MISSING, looked_at=at, as_deployed=False, live=True)
+    try:
+        definition = read_json(found["definition"].encode())
+        name = str(definition["States"]["Transform"]["Arguments"]["ModelName"])
+    except (ValueError, KeyError, TypeError):  # changed by hand
+        return ServedEndpoint("InService", looked_at=at, as_deployed=False, live=True)
+    model = unless(NO_SUCH_ENDPOINT, sagemaker.describe_model, ModelName=name)
+    package = str(model.get("PrimaryContainer", {}).get("ModelPackageName", "")) if model else ""
+    right = definition.get("Comment") == f"release {int(release or 1)}"
+    return ServedEndpoint("InService", name, package, "", at, right, True)
 
 
 def recorded(s3: S3Client, project: Project, stage: Stage, owner: str) -> Outcome:

@@ -10,6 +10,9 @@ FORM = "account, which stands for endpoint-data-ACCOUNT-REGION in each account, 
 
 
 def read_endpoints(section: Section) -> Endpoints:
-    found = Endpoints(section.text("data_bucket", rf"({BUCKET})?", FORM, default=""), section.flag("vpc"))
+    bucket = section.text("data_bucket", rf"({BUCKET})?", FORM, default="")
+    found = Endpoints(bucket, section.flag("vpc"), section.flag("batch"))
+    if found.batch and not bucket:
+        section.complain("batch", "true, and transform jobs need a bucket. Write data_bucket too, such as account")
     section.finish()
     return found

@@ -182,12 +182,14 @@ class Models:
 class Endpoints:
     """What the roles in the target accounts allow endpoints beside models; every stage's settings choose among it.
 
-    data_bucket: of captured data and of asynchronous requests; "account" for endpoint-data-ACCOUNT-REGION, "" for none
-    vpc: whether they may run in a VPC of their account
+    data_bucket: of captured data and of asynchronous and batch requests; "account" for endpoint-data-ACCOUNT-REGION,
+        "" for none
+    vpc: whether they may run in a VPC of their account; batch: whether stages may run transform jobs
     """
 
     data_bucket: str = ""
     vpc: bool = False
+    batch: bool = False
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ def target_stack(
         "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
         "DataCaptureBucketName": settings.endpoints.data_bucket,
         "AllowVpc": "true" if settings.endpoints.vpc else "false",
+        "AllowBatch": "true" if settings.endpoints.batch else "false",
         **of_roles(settings),
     }
     body, file = template(TARGET_TEMPLATE), TARGET_TEMPLATE

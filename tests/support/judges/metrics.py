@@ -15,7 +15,7 @@ from typing import Any
 
 from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template
-from tests.support.judges.values import evaluator, of_type, walk
+from tests.support.judges.values import evaluator, of_type, there, walk
 
 # How long an update is watched, and how long the data of its last minute may take to arrive, which no page says: the
 # metrics come "at a 1-minute frequency" (the page of metrics).
@@ -50,6 +50,8 @@ PUBLISHED = {
             "HasBacklogWithoutCapacity": ("Average",),
         }.items()
     },
+    # Step Functions Developer Guide, "Monitoring Step Functions metrics using Amazon CloudWatch".
+    ("AWS/States", "ExecutionsFailed"): Metric("Count", ("Sum",), ({"StateMachineArn"},)),
     **{
         ("/aws/sagemaker/Endpoints", f"{name}Utilization"): Metric(
             "Percent", ("Average", "Minimum", "Maximum"), OF_VARIANT[:1]
@@ -98,8 +100,11 @@ def alarms(name: str, template: Template) -> Iterator[str]:
         configs.add(f"<{config}.EndpointConfigName>")
     for endpoint in of_type(template, "AWS::SageMaker::Endpoint"):
         endpoints.add(made.resource(endpoint)["EndpointName"])
-    own = {"VariantName": variants, "EndpointName": endpoints, "EndpointConfigName": configs}
-    watching = {alarm: made.resource(alarm) for alarm in of_type(template, "AWS::CloudWatch::Alarm")}
+    machines = {f"<{machine}.Ref>" for machine in of_type(template, "AWS::StepFunctions::StateMachine")}
+    own = {
+        "VariantName": variants, "EndpointName": endpoints, "EndpointConfigName": configs, "StateMachineArn": machines,
+    }  # fmt: skip
+    watching = {alarm: there(template, alarm) for alarm in of_type(template, "AWS::CloudWatch::Alarm")}
     for policy in of_type(template, "AWS::ApplicationAutoScaling::ScalingPolicy"):
         for path, node in walk(made.resource(policy)):
             if path[-1:] == ("CustomizedMetricSpecification",):

@@ -69,6 +69,14 @@ def cases(template: Template, logical_id: str, member: str) -> Iterator[dict[str
                 break
 
 
+def there(template: Template, logical_id: str) -> Any:
+    """A resource's properties where its condition holds, whatever the parameters' examples say."""
+    made = evaluator(template)
+    condition = template.resources[logical_id].get("Condition")
+    made.holds = {condition: True} if condition else {}
+    return made.resource(logical_id)
+
+
 def _combined(names: Iterable[str]) -> list[dict[str, bool]]:
     """Each way in which conditions hold or not."""
     found = sorted(names)

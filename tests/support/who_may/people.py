@@ -248,6 +248,10 @@ PEOPLE = [
         f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-tester",
         tags=CAPITAL_TAGS,
     ),
+    role("a batch machine in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-batch"),
+    role("a batch machine in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-batch"),
+    role("the rules of batch in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-starter"),
+    role("the rules of batch in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-starter"),
     role(
         "stack sets' administration role",
         f"arn:aws:iam::{DATA_SCIENCE}:role/AWSCloudFormationStackSetAdministrationRole",

@@ -153,6 +153,7 @@ def _targets() -> Iterator[Stack]:
             "FurtherModelBucketArns": f"arn:aws:s3:::{MODELS}-{FURTHER}",
             "DataCaptureBucketName": "captured-data",
             "AllowVpc": "true",
+            "AllowBatch": "true",
         }
         own = {"OwnTestsRoleArn": f"{SERVICE_ROLE}OwnTestsRole"} if stage == "staging" else {"NoticeBusArn": BUS}
         yield Stack("20-target-account.yaml", account, given | own, label=stage)

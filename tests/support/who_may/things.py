@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tests.support.who_may.batch import of_batch
 from tests.support.who_may.policies import (
     BUS,
     DATA_SCIENCE,
@@ -341,7 +342,7 @@ def _more() -> Iterator[Thing]:
 
 def things() -> list[Thing]:
     """Every resource, and its twins in another Region and in another account."""
-    found = [*objects(), *in_targets(), *_sagemaker(), *_pipelines(), *stacks(), *_roles(), *_more()]
+    found = [*objects(), *in_targets(), *_sagemaker(), *_pipelines(), *stacks(), *_roles(), *_more(), *of_batch()]
     twins = []
     for thing in found:
         parts = thing.arn.split(":")

@@ -82,7 +82,7 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
     "iam:PassRole": {"to no service": {}}
     | {
         f"to {one}": {"iam:PassedToService": f"{one}.amazonaws.com"}
-        for one in ("cloudformation", "sagemaker", "servicecatalog", "lambda")
+        for one in ("cloudformation", "sagemaker", "servicecatalog", "lambda", "events", "states")
     },
     "iam:CreateServiceLinkedRole": {
         f"for {one}": {"iam:AWSServiceName": f"{one}.amazonaws.com"}

@@ -49,8 +49,9 @@ def read(
         name = f"{project.name}-{project.id}-{stage}"
         stack = project.stages[stage].stack
         release = stack.parameters.get("Release", "") if stack else ""
-        client = reader.client(account, "sagemaker", region)
-        seen = reader.through(account, "sagemaker", "DescribeEndpoint", partial(served.ask, client, name, release))
+        client = partial(reader.client, account, region=region)
+        look = partial(served.ask, client, account, name, release)
+        seen = reader.through(account, "sagemaker", "DescribeEndpoint", look)
         if isinstance(seen, ServedEndpoint):
             found[project.name, stage, account, region] = seen
     reader.forget(account)

@@ -122,12 +122,12 @@ def number_problems(name: str, value: str, declared: Mapping[str, Any]) -> Itera
 
 
 def instances(parameters: Mapping[str, str]) -> tuple[str, int]:
-    """Instance type of an endpoint and the most instances it can have; ("", 0) for a serverless one."""
+    """Instance type of an endpoint and the most instances it can have; ("", 0) for serverless and batch."""
 
     def value(name: str) -> str:
         return parameters.get(name) or str(stage_parameters()[name].get("Default", ""))
 
-    if value("EndpointKind") == "serverless":
+    if value("EndpointKind") in ("serverless", "batch"):
         return "", 0
     counts = [value(name) for name in ("InitialInstanceCount", "MaximumInstanceCount")]
     return value("InstanceType"), max((int(count) for count in counts if re.fullmatch("[0-9]+", count)), default=1)

@@ -1,0 +1,81 @@
+"""Transform jobs of a batch stage, attacked by what runs as the tester's role: own tests are code of a repository."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.endpoint_stack import DATA, Place, target_account
+from tests.support.every_setting import RIGHTS
+from tests.support.roles import allow_everything
+from tests.support.sagemaker_world import OTHER, REGION
+from tests.support.waiting import until
+
+FOLDER, SECRET = "batch/iris-p-1-prod", "capture/theirs.csv"
+MACHINE = f"arn:aws:states:{REGION}:{OTHER}:stateMachine:iris-p-1-prod"
+EVERYTHING = {
+    "TransformJobName": "mine", "TransformOutput": {"S3OutputPath": f"s3://{DATA}/{FOLDER}/answers/"},
+    "TransformInput": {
+        "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{DATA}/{SECRET}"}},
+        "ContentType": "text/csv",
+    },
+    "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A batch stage, and beside its folder what the model's role has captured for another project."""
+    with target_account(tmp_path_factory.mktemp("attacked"), waits=0.0002) as found:
+        assert found.give_rights(**RIGHTS) == "CREATE_COMPLETE"
+        found.there("s3").create_bucket(Bucket=DATA)
+        found.there("s3").put_object(Bucket=DATA, Key=SECRET, Body=b"5.1,3.5,1.4,0.2")
+        assert found.push("p-1", EndpointKind="batch", BatchBucket="account") == "CREATE_COMPLETE"
+        yield found
+
+
+def as_tester(place: Place, service: str, project: str = "p-1") -> Any:
+    return place.test_session(project).client(service)
+
+
+def model_of(place: Place) -> str:
+    name: str = place.seen_batch("p-1")["job"]["ModelName"]
+    return name
+
+
+def refused(act: Any, **given: Any) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        act(**given)
+
+
+def test_own_tests_that_start_or_create_jobs_of_others_are_refused(place: Place) -> None:
+    refused(as_tester(place, "stepfunctions", "p-2").start_execution, stateMachineArn=MACHINE, input="{}")
+    refused(as_tester(place, "stepfunctions", "p-2").describe_state_machine, stateMachineArn=MACHINE)
+    refused(as_tester(place, "s3", "p-2").put_object, Bucket=DATA, Key=f"{FOLDER}/tests/1/0", Body=b"")
+    refused(as_tester(place, "s3").put_object, Bucket=DATA, Key=f"{FOLDER}/answers/a.csv.out", Body=b"9.0")
+    refused(as_tester(place, "s3").get_object, Bucket=DATA, Key=SECRET)
+    asked = {**EVERYTHING, "ModelName": model_of(place)}
+    refused(as_tester(place, "sagemaker").create_transform_job, **asked)
+    allow_everything(place.there("iam"), "sagemaker-role-prod-tester")  # with the right, the same request reads it
+    try:
+        as_tester(place, "sagemaker").create_transform_job(**asked)
+        job = place.there("sagemaker").describe_transform_job
+        assert until(lambda: job(TransformJobName="mine")["TransformJobStatus"] == "Completed")
+    finally:
+        place.there("iam").delete_role_policy(RoleName="sagemaker-role-prod-tester", PolicyName="inline")
+
+
+@pytest.mark.parametrize("key", [SECRET, f"{FOLDER}/../../{SECRET}", "capture/", "", f"x{FOLDER}/../{SECRET}"])
+def test_own_tests_that_start_a_job_reach_nothing_beyond_the_projects_folder(place: Place, key: str) -> None:
+    states, number = as_tester(place, "stepfunctions"), f"attack-{abs(hash(key)) % 10**8}"
+    execution = states.start_execution(
+        stateMachineArn=MACHINE, input=json.dumps({"id": number, "key": key})
+    )["executionArn"]  # fmt: skip
+    until(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    job = place.there("sagemaker").describe_transform_job(TransformJobName=f"batch-{number}")
+    assert job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"].startswith(f"s3://{DATA}/{FOLDER}/")
+    assert job["TransformOutput"]["S3OutputPath"].startswith(f"s3://{DATA}/{FOLDER}/answers/")
