@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import re
 from typing import Any
 
 from pipeline.answer_schema import violation
@@ -26,7 +27,11 @@ def read_answer(content_type: str, body: bytes) -> Any:
             return json.loads(text)
         except (ValueError, RecursionError):
             return text
-    values = [number_or_text(value) for value in re.split(r"[,\n]", text)]
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:  # a value of more than 128 KiB
+        return text
+    values = [number_or_text(value) for row in rows for value in row or [""]] or [""]
     return values[0] if len(values) == 1 else values
 
 

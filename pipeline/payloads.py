@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -178,7 +179,7 @@ def of_other_width(golden: Golden, columns: int) -> list[str]:
     problems = []
     for one in golden.payloads if columns else ():
         if one.content_type.partition(";")[0].strip().lower() == CSV:
-            sizes = {len(row) for row in rows_of(one.body.splitlines())}
+            sizes = {len(row) for row in rows_of(io.StringIO(one.body, newline=""))}
             if sizes != {columns}:
                 problems.append(
                     f"{one.name}: a row of the body has {max(sizes - {columns}, default=0)} values, and the model "

@@ -217,9 +217,7 @@ def of_columns(project: Project, table: Table) -> Iterator[str]:
         yield f"{setting(project, 'label')}: the header of {name} has no column {project.label}. It has {columns}"
     if project.header and any(is_number(value) for value in table.names):
         yield f"{name}, row 1 holds numbers, no names: write a header, or give label the number of its column"
-    for column, times in Counter(table.names).items():
-        if times > 1:
-            yield f"{name}, row 1: {times} columns are named {column!r}: name each differently"
+    yield from of_header(name, table)
     for key in ("categories", "ignore"):
         for column in getattr(project, key):
             if column not in table.names:
@@ -230,6 +228,16 @@ def of_columns(project: Project, table: Table) -> Iterator[str]:
         yield f"{name} has no column besides the label: there is nothing to learn from"
     if project.framework == "xgboost" and project.categories:
         yield f"{setting(project, 'categories')}: SageMaker's XGBoost takes numbers alone: encode them, or take sklearn"
+
+
+def of_header(name: str, table: Table) -> Iterator[str]:
+    """pandas writes the numbers of the rows as a column without a name, and a model would learn from them."""
+    for column, times in Counter(table.names).items():
+        if not column:
+            place = table.names.index(column) + 1
+            yield f"{name}, row 1: column {place} has no name: name it, or write the file without the rows' numbers"
+        elif times > 1:
+            yield f"{name}, row 1: {times} columns are named {column!r}: name each differently"
 
 
 def of_rows(project: Project, table: Table) -> Iterator[str]:

@@ -110,7 +110,7 @@ def read(root: Path = ROOT, model: str = "") -> Project:
         raise UserError("\n".join(f"{FILE}, [{name}]: {problem}" for problem in problems))
     values: dict[str, Any] = {key: tuple(value) if key in LISTS else value for key, value in table.items()}
     found = Project(name=str(name), root=root, **values)
-    if not found.file.resolve().is_relative_to(root.resolve()):
+    if "://" in found.data or not found.file.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{FILE}, [{name}] data is {found.data!r}, outside the repository: put the file into data/")
     names = read_table(root / found.data, found.header).names
     return Project(**{**vars(found), "names": tuple(names)})

@@ -249,6 +249,12 @@ class ThePayloads(unittest.TestCase):
         self.assertEqual(read_answer("text/csv; charset=utf-8", b"0.0\n"), 0.0)
         self.assertEqual(read_answer("text/csv", b"0.1,0.9"), [0.1, 0.9])
         self.assertEqual(read_answer("text/csv", b"1.0\n2.0\n"), [1.0, 2.0])
+        self.assertEqual(read_answer("text/csv", b'"urgent, very"\n'), "urgent, very")
+        self.assertEqual(
+            read_answer("text/csv", b'"5"" pipe",5" pipe\n"two\nlines"'), ['5" pipe', '5" pipe', "two\nlines"]
+        )
+        self.assertEqual(read_answer("text/csv", b" \n"), "")
+        self.assertEqual(read_answer("text/csv", b'"' + b"x" * 200_000), '"' + "x" * 200_000)
         self.assertEqual(read_answer("application/json", b'{"p": [1]}'), {"p": [1]})
         self.assertEqual(read_answer("text/plain", b"error"), "error")
 

@@ -89,7 +89,7 @@ def test_payloads_of_another_model_are_refused() -> None:
 
 
 def test_rows_of_another_width_than_the_version_learnt_from_are_refused(tmp_path: Path) -> None:
-    bodies = {"short": "1,2", "long": "1,2,3,4,5\n1,2,3,4\n", "right": "1,2,3,4\n\n1,2,3,4"}
+    bodies = {"short": "1,2", "long": "1,2,3,4,5\n1,2,3,4\n", "right": '1,2,3,4\n\n1,"two\nlines",a\u2028b,4'}
     rows = [{**GOOD, "name": name, "body": body} for name, body in bodies.items()]
     golden = read(tmp_path, payloads=[*rows, {**GOOD, "name": "other", "content_type": "text/libsvm", "body": "0:1"}])
     check_fits(golden, 1, "")

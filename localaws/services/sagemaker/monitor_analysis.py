@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import bisect
 import csv
+import io
 import json
 import math
 from collections import Counter
@@ -62,7 +63,7 @@ def columns(captured: Mapping[str, Any]) -> Rows:
         )
     if given["encoding"] != "CSV":
         raise NotAnalysed(f"Not supported by the embedded AWS: a monitor of data whose encoding is {given['encoding']}")
-    inputs, outputs = (list(csv.reader(one["data"].splitlines())) for one in (given, said))
+    inputs, outputs = (list(csv.reader(io.StringIO(one["data"], newline=""))) for one in (given, said))
     if len(outputs) == 1 and len(inputs) > 1 and len(outputs[0]) == len(inputs):
         outputs = [[value] for value in outputs[0]]  # SageMaker's XGBoost answers several rows on one line
     if len(inputs) != len(outputs):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 MISSING = {"", "NA", "N/A", "NaN", "nan", "null"}  # how a file may write a value that is not there
+SEPARATORS = {";", "\t", "|"}  # of other forms than CSV with commas
 LOCAL = Path("build/local")  # what the steps of a laptop hand to each other
 HANDED = Path(__file__).with_name("settings.json")  # what start.py puts beside the steps: containers read no TOML
 
@@ -93,6 +94,8 @@ def read_table(file: Path, header: bool) -> Table:
                 if not any(row):
                     continue
                 if not names:
+                    if len(row) == 1 and (other := SEPARATORS.intersection(row[0])):
+                        raise UserError(f"{file.name} separates its columns with {min(other)!r}: write commas")
                     names = row if header else [f"column {number + 1}" for number in range(len(row))]
                     if header:
                         continue
@@ -108,6 +111,8 @@ def read_table(file: Path, header: bool) -> Table:
         raise UserError(f"{file} does not exist: put the data there, or name another file in project.toml") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{file} cannot be read as CSV in UTF-8: {error}") from error
+    if not names:
+        raise UserError(f"{file.name} is empty: write one row a line")
     return Table(names, rows, numbers)
 
 

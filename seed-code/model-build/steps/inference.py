@@ -9,6 +9,7 @@ probability, or a value; where text/csv is asked for, labels or values alone.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def input_fn(body: str | bytes, content_type: str) -> list[Any]:
     text = body.decode("utf-8") if isinstance(body, (bytes, bytearray)) else body
     kind = content_type.split(";")[0].strip()
     if kind == "text/csv":
-        return [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if row]
+        return [row for row in csv.reader(io.StringIO(text, newline=""), skipinitialspace=True) if row]
     if kind == "application/json":
         rows: list[Any] = json.loads(text)["instances"]
         return rows
@@ -71,5 +72,7 @@ def predict_fn(rows: list[Any], loaded: dict[str, Any]) -> list[dict[str, Any]]:
 
 def output_fn(answers: list[dict[str, Any]], accept: str) -> tuple[str, str]:
     if accept.split(";")[0].strip() == "text/csv":
-        return "".join(f"{next(iter(answer.values()))}\n" for answer in answers), "text/csv"
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([next(iter(answer.values()))] for answer in answers)
+        return text.getvalue(), "text/csv"
     return json.dumps({"predictions": answers}), "application/json"

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 from steps.common import Settings
 from steps.metrics import Answer
 
 MOST = 6
+BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # control characters, and what ends a line
+LONGEST_NAME = 200  # of a payload, as Build takes it: on one line
 
 
 def golden(these: Settings, rows: list[list[str]], answers: list[Answer]) -> dict[str, Any]:
@@ -33,12 +36,13 @@ def chosen(answers: list[Answer]) -> list[int]:
 
 def payload(at: int, row: list[str], answer: Answer) -> dict[str, Any]:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(row[1:])
+    csv.writer(text).writerow(row[1:])
+    name = f"row {at + 1} of the test, {answer.true}"
     return {
-        "name": f"row {at + 1} of the test, {answer.true}",
+        "name": BREAKS.sub(" ", name)[:LONGEST_NAME],
         "content_type": "text/csv",
         "accept": "text/csv",
-        "body": text.getvalue(),
+        "body": text.getvalue().rstrip("\r\n"),
         "expected": as_read(answer.given),
     }
 

@@ -13,7 +13,7 @@ import project
 import pytest
 import start
 import steps
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 from steps.common import UserError
 
 INSTANCES = {kind: ["ml.m5.large", "ml.m5.xlarge", "ml.t3.medium"] for kind in ("training", "processing", "serving")}
@@ -160,6 +160,12 @@ def test_the_examples_are_right(name: str) -> None:
             r"put the file into data/",
         ),
         (
+            "data/mine.csv",
+            "s3://mine/mine.csv",
+            r"\] data is 's3://mine/mine.csv', outside",
+            r"put the file into data/",
+        ),
+        (
             '"merror"\n[mine.metrics]\n"validation:merror"',
             '"error@0.7,merror"\n[mine.metrics]\n"validation:error@0.7"',
             r"metrics: validation:error@0.7 is not measured",
@@ -188,6 +194,10 @@ def test_mistakes_in_project_toml_are_refused(repository: Path, old: str, new: s
         (ROWS, "kind,size,colour\n0,1,2\n", r"mine.csv has 1 rows", r"5 are needed"),
         (ROWS, "kind\n0\n1\n", r"mine.csv has no column besides the label", r"nothing to learn from"),
         (ROWS, "kind,size\n" + "1,2\n" * 9, r"mine.csv holds 1 class", r"two are needed"),
+        (ROWS, ROWS.replace(",", ";"), r"mine.csv separates its columns with ';'", r"write commas"),
+        (ROWS, ROWS.replace(",", "\t"), r"mine.csv separates its columns with '\\t'", r"write commas"),
+        (ROWS, "\n", r"mine.csv is empty", r"write one row a line"),
+        ("kind,size,colour\n", "kind,,colour\n", r"row 1: column 2 has no name", r"without the rows' numbers"),
         ("kind,size,colour\n", "0,1,2\n", r"no column kind", r"label the number of its column"),
     ],
 )
@@ -265,6 +275,24 @@ def test_an_image_that_is_not_there_is_refused_and_one_that_may_not_be_looked_fo
             start.check_image(registry, "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/mine:1")
     registry.code = "AccessDeniedException"
     start.check_image(registry, "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/mine:1")
+
+
+def test_a_check_without_credentials_says_that_the_own_image_was_not_looked_for(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "project.toml").write_text(OWN, encoding="utf-8")
+    monkeypatch.setattr(start, "read", lambda: project.read(repository))
+    monkeypatch.setattr(start, "instances", lambda sagemaker: INSTANCES)
+
+    def account(made: Any) -> str:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(start, "account_of", account)
+    here = ["--project", "mine", "--region", "us-east-1"]
+    assert start.main([*here, "--check"]) == 0
+    assert "the image team/mine:1 was not looked for" in capsys.readouterr().err
+    with pytest.raises(NoCredentialsError):
+        start.main(here)
 
 
 def test_variables_that_the_kit_sets_itself_are_refused(repository: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import tarfile
 from dataclasses import replace
@@ -14,6 +16,7 @@ from sklearn import metrics as reference
 from steps import evaluate, inference, preprocess, train
 from steps.common import Settings, Table, UserError, read_table, write_rows
 from steps.metrics import Answer, report
+from steps.payloads import payload
 from steps.report import page
 
 SETTINGS = Settings(
@@ -81,6 +84,16 @@ def test_requests_are_answered_in_every_form(model_dir: Path, body: str | bytes,
     assert (json.loads(text), answered) == ({"predictions": answers}, "application/json")
     text, answered = inference.output_fn(answers, "text/csv")
     assert (text, answered) == ("yes\nno\n", "text/csv")
+
+
+@pytest.mark.parametrize("word", ["web, form", '5" pipe', "two\nlines", "a\u2028b", "a\x85b"])
+def test_words_with_signs_of_csv_go_to_the_model_and_back_as_they_are(word: str) -> None:
+    body = payload(0, [word, word, "2"], Answer(word, word, given=word))["body"]
+    assert inference.input_fn(body, "text/csv") == [[word, "2"]]
+    text, _ = inference.output_fn([{"label": word}, {"label": "plain"}], "text/csv")
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [[word], ["plain"]]
+    name = payload(0, ["", "2"], Answer(word * 200, word, given=word))["name"]
+    assert (len(name), name.splitlines()) == (200, [name])
 
 
 def test_requests_that_cannot_be_answered_say_why(model_dir: Path) -> None:
