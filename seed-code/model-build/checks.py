@@ -15,7 +15,7 @@ from pathlib import Path
 
 from definition import ECR_IMAGE, IMAGE_ACCOUNTS, IMAGES
 from hyperparameters import is_reported, of_goal, of_xgboost
-from project import FILE, Project
+from project import FILE, Project, step_files
 from steps.common import Table, UserError, is_number, read_table
 from steps.metrics import NAMES
 
@@ -25,6 +25,7 @@ SHOWN = 3  # findings of a kind
 OBJECTIVES = {"multiclass": ("multi:",), "binary": ("binary:",), "regression": ("reg:", "count:", "survival:", "rank:")}
 CONTAINER_PYTHON = (3, 9)  # the oldest Python of SageMaker's images
 VARIABLE, MOST_VARIABLES, LONGEST_VALUE = re.compile("[a-zA-Z_][a-zA-Z0-9_]*"), 100, 1024
+LONGEST_REGEX = 500  # API Reference, MetricDefinition
 LONGEST_HYPERPARAMETER = 2500  # API Reference, CreateTrainingJob, HyperParameters
 SET_HERE = {"sklearn": ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY")}
 NEEDED = ("preprocess.py", "train.py", "evaluate.py", "inference.py", "common.py")
@@ -34,7 +35,7 @@ INSTANCES = {"training_instance": "training", "processing_instance": "processing
 
 def check(project: Project, region: str, instances: Mapping[str, list[str]]) -> Table:
     """The data; UserError with every finding. instances: the types that a job of each kind may have"""
-    steps = list(of_steps(project.root / "steps"))
+    steps = list(of_steps(step_files(project.root)))
     found = [
         *in_place(project, region, instances),
         *of_image(project, region),
@@ -142,6 +143,8 @@ def of_expressions(project: Project) -> Iterator[str]:
     """An own container's metrics are read from its log (Developer Guide, "Define Metrics")."""
     for name, metric in project.metrics.items():
         where = f"{setting(project, 'metrics')}: {name}"
+        if len(metric.get("regex", "")) > LONGEST_REGEX:
+            yield f"{where}: regex is too long: write at most {LONGEST_REGEX} characters"
         try:
             groups = re.compile(metric.get("regex", "")).groups
         except re.error as error:
@@ -193,17 +196,19 @@ def of_estimator(project: Project) -> Iterator[str]:
         yield f"{where}: {error}"
 
 
-def of_steps(folder: Path) -> Iterator[str]:
+def of_steps(files: Mapping[str, Path]) -> Iterator[str]:
     """The steps are there, and the containers' Python reads them."""
     for name in NEEDED:
-        if not (folder / name).is_file():
+        if name not in files:
             yield f"steps/{name} is missing: the pipeline runs it"
-    for file in sorted(folder.glob("*.py")):
+    if "requirements.txt" in files:  # Evaluate loads the model too, and a processing job installs nothing
+        yield "steps/requirements.txt is installed by no step: take it out, or bring an image that has its packages"
+    for name in (name for name in files if name.endswith(".py")):
         try:
-            ast.parse(file.read_text(encoding="utf-8"), feature_version=CONTAINER_PYTHON)
+            ast.parse(files[name].read_text(encoding="utf-8"), feature_version=CONTAINER_PYTHON)
         except SyntaxError as error:
             oldest = ".".join(map(str, CONTAINER_PYTHON))
-            yield f"steps/{file.name}, line {error.lineno}: {error.msg}. The containers run Python {oldest} or newer"
+            yield f"steps/{name}, line {error.lineno}: {error.msg}. The containers run Python {oldest} or newer"
 
 
 # -- the data ----------------------------------------------------------------------------------

@@ -116,6 +116,15 @@ def read(root: Path = ROOT, model: str = "") -> Project:
     return Project(**{**vars(found), "names": tuple(names)})
 
 
+def step_files(root: Path) -> dict[str, Path]:
+    """Every file of steps/ that goes along, by its path there: not caches, nor what begins with a dot."""
+    files = {path.relative_to(root / "steps"): path for path in sorted((root / "steps").rglob("*")) if path.is_file()}
+    left_out = (".", "__pycache__")
+    return {
+        name.as_posix(): path for name, path in files.items() if not any(p.startswith(left_out) for p in name.parts)
+    }
+
+
 def is_control(sign: str) -> bool:
     return unicodedata.category(sign).startswith("C")
 

@@ -25,7 +25,7 @@ from aws import parser, project_id, run, say, session, show
 from botocore.exceptions import ClientError, NoCredentialsError
 from checks import check
 from definition import ECR_IMAGE, Names, definition, image_of, names
-from project import FILE, ROOT, Project, read
+from project import FILE, ROOT, Project, read, step_files
 from steps.common import Table, UserError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def code_files(project: Project) -> Files:
     if project.pipeline == "short":
         return {}
     settings = json.dumps(asdict(project.for_steps()), indent=2, sort_keys=True).encode()
-    sources = {path.name: path.read_bytes() for path in sorted((ROOT / "steps").glob("*.py"))}
+    sources = {name: path.read_bytes() for name, path in step_files(project.root).items()}
     package = {f"steps/{name}": content for name, content in sources.items()} | {"steps/settings.json": settings}
     scripts = {name: sources[name] for name in ("preprocess.py", "train.py", "evaluate.py", "inference.py")}
     files = {**scripts, **package}

@@ -246,6 +246,7 @@ def test_mistakes_of_a_model_of_ones_own_are_refused(repository: Path, old: str,
         ('"short"', '"full"', 'an own container takes "short"'),
         ("([0-9.]+)", "[0-9.]+", "loss: regex must hold one pair of brackets around the number"),
         ("([0-9.]+)", "([0-9.]+", "loss: regex is no regular expression"),
+        ("([0-9.]+)", f"({'[0-9.]' * 90})", "loss: regex is too long: write at most 500 characters"),
         ('LEVEL = "1"', '"NO-NAME" = "1"', "'NO-NAME' is no name of a variable"),
         ('LEVEL = "1"', "LEVEL = 1", "LEVEL is '1': write a text of at most 1024 characters"),
         ('framework = "container"', 'framework = "xgboost"', 'leave it out, or write framework = "container"'),
@@ -302,11 +303,26 @@ def test_variables_that_the_kit_sets_itself_are_refused(repository: Path) -> Non
     assert "SAGEMAKER_PROGRAM is set by definition.py: leave it out" in refused(repository)
 
 
+def test_all_files_of_steps_go_along_but_caches_and_hidden_ones(repository: Path) -> None:
+    (repository / "project.toml").write_text(LEARNT, encoding="utf-8")
+    for name in ("words/__init__.py", "words/stop.txt", "__pycache__/a.pyc", ".ipynb_checkpoints/train.py"):
+        (repository / "steps" / name).parent.mkdir(exist_ok=True)
+        (repository / "steps" / name).write_text("", encoding="utf-8")
+    files = start.code_files(project.read(repository))
+    assert {"files/steps/words/__init__.py", "files/steps/words/stop.txt", "files/train.py"} <= set(files)
+    assert not [name for name in files if "pycache" in name or "ipynb" in name]
+
+
 def test_steps_that_the_containers_cannot_run_are_refused(repository: Path) -> None:
     (repository / "steps/inference.py").unlink()
     edit(repository / "steps/train.py", "def labels(", "match 1:\n    case 1:\n        pass\n\n\ndef labels(")
+    (repository / "steps/words").mkdir()
+    (repository / "steps/words/old.py").write_text("print 1", encoding="utf-8")
+    (repository / "steps/requirements.txt").write_text("lightgbm", encoding="utf-8")
     said = refused(repository)
     assert "steps/inference.py is missing" in said
+    assert "steps/words/old.py, line 1: " in said
+    assert "steps/requirements.txt is installed by no step: take it out, or bring an image that has its pack" in said
     assert re.search(r"steps/train.py, line [0-9]+: .* The containers run Python 3\.9 or newer", said)
 
 
