@@ -35,6 +35,7 @@ STORIES = {
     "localaws/services/sagemaker/test_deployment_rollback.py",
     "localaws/services/test_strict.py",
     "localaws/services/test_strict_requests.py",
+    "localaws/test_outside.py",
     "localaws/test_xgboost_container.py",
     "localaws/test_xgboost_training.py",
     "rehearsal/test_approvals.py",

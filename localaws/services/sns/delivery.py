@@ -5,6 +5,8 @@ sqs:SendMessage, for aws:SourceArn of the topic), "Amazon SNS dead-letter queues
 client-side error, such as a policy, is lost without a redrive policy; Publish knows nothing of it), "Amazon SNS raw
 message delivery", "Message deduplication for FIFO topics"; Lambda Developer Guide, "Invoking Lambda functions with
 Amazon SNS notifications" (the event; asynchronous).
+What goes to a mailbox, a web address, a telephone or an app becomes a line of mail.jsonl in the embedded AWS's folder:
+nothing leaves this machine.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from moto.sns.models import Subscription
 
+from localaws import private
 from localaws.cloud import Cloud
 from localaws.services.sqs.sending import send_to_queue
 
 PRINCIPAL = "sns.amazonaws.com"
+MAIL = "mail.jsonl"  # in the embedded AWS's folder: what AWS would have sent to the outside
 _cloud: ContextVar[Cloud] = ContextVar("cloud of the request that publishes")
 _publish = Subscription.publish
 
@@ -36,11 +40,10 @@ def pending(subscription: Any) -> bool:
 
 
 def publish(subscription: Any, message: str, message_id: str, **given: Any) -> None:
-    """In place of moto's: it would send before a subscription is confirmed, and into queues that do not allow it."""
+    """In place of moto's: it would send before a subscription is confirmed, into queues that do not allow it, and to
+    web addresses.
+    """
     if pending(subscription):
-        return
-    if subscription.protocol not in ("lambda", "sqs"):
-        _publish(subscription, message, message_id, **given)
         return
     attributes = given.get("message_attributes") or {}
     matcher = subscription._filter_policy_matcher
@@ -51,6 +54,10 @@ def publish(subscription: Any, message: str, message_id: str, **given: Any) -> N
     if subscription.protocol == "lambda":
         shown = subscription.get_post_data(message, message_id, given.get("subject"), message_attributes=attributes)
         to_function(_cloud.get(), subscription, shown)
+        return
+    if subscription.protocol != "sqs":
+        extra = {"subject": given["subject"]} if given.get("subject") else {}
+        keep(_cloud.get(), subscription, message=message, **extra)
         return
     group, token = given.get("group_id"), given.get("deduplication_id")
     if subscription.topic.fifo_topic:
@@ -69,6 +76,13 @@ def publish(subscription: Any, message: str, message_id: str, **given: Any) -> N
 
 
 Subscription.publish = publish
+
+
+def keep(cloud: Cloud, subscription: Any, **content: str) -> None:
+    """A line of the kept mail: to (the endpoint), topic (its ARN), and token, or message and subject."""
+    line = {"to": subscription.endpoint, "topic": subscription.topic_arn, **content}
+    with private.closed_to_others(), (cloud.folder / MAIL).open("a") as mail:
+        mail.write(json.dumps(line) + "\n")
 
 
 def raw(value: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 SNS Developer Guide, "Creating a subscription to an Amazon SNS topic", "Sending Amazon SNS messages to an Amazon SQS
 queue in a different account" (the owner of a queue need not confirm); API Reference, Subscribe (SubscriptionArn,
 "pending confirmation"), ConfirmSubscription, ListSubscriptions ("up to 100"), GetTopicAttributes.
-What is sent to a mailbox is a line of mail.jsonl in the embedded AWS's folder: nothing leaves this machine.
+What is sent to a mailbox or a web address is kept on this machine (delivery.py).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 
 from awslang.errors import AwsError, NotSupported
-from localaws import moto_bridge, private
+from localaws import moto_bridge
 from localaws.calls import Call
-from localaws.services.sns.delivery import pending, send, to_queue
+from localaws.services.sns.delivery import keep, pending, send, to_queue
 from localaws.services.sns.service import check_subscription, plain, sns
 
 CONFIRMED_BY_OWNER = ("email", "email-json", "http", "https")
@@ -90,9 +90,7 @@ def ask_to_confirm(call: Call, subscription: Any, waits: bool) -> None:
         message["Message"] = f"The subscription to {topic} waits for its confirmation: open the SubscribeURL."
         to_queue(call.cloud, subscription, subscription.endpoint, json.dumps(message), {})
     elif waits:
-        message = {"to": subscription.endpoint, "topic": topic, "token": token}
-        with private.closed_to_others(), (call.cloud.folder / "mail.jsonl").open("a") as mail:
-            mail.write(json.dumps(message) + "\n")
+        keep(call.cloud, subscription, token=token)
 
 
 @sns.operation("ConfirmSubscription")
