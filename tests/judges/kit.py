@@ -69,6 +69,8 @@ SAMPLE: dict[str, dict[str, str]] = {
         "DataCaptureBucketName": "captured",
         "AllowVpc": "true",
         "AllowBatch": "true",
+        "Consumers": "churn@arn:aws:iam::555555555555:role/shop",
+        "ConsumerAccountIds": "555555555555",
     },
     TWENTY_ONE: {"AdministratorAccountId": DATA_SCIENCE},
     THIRTY: {

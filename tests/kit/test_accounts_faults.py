@@ -91,6 +91,8 @@ Parameters:
   DataCaptureBucketName: {Type: String}
   AllowVpc: {Type: String}
   AllowBatch: {Type: String}
+  Consumers: {Type: CommaDelimitedList}
+  ConsumerAccountIds: {Type: CommaDelimitedList}
   BundleVersion: {Type: String}
 Resources:
   TesterRole:

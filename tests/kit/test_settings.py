@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 
 from scripts.kit.console import UserError
 from scripts.kit.names import STUDIO_ROLE
-from scripts.kit.settings import model, reading
-from tests.support import EXAMPLE_SETTINGS
+from scripts.kit.settings import consumers, model, reading
+from tests.support import EXAMPLE_SETTINGS, ROOT
+from tests.support.cfn import evaluator
 
 SUBNETS = ", ".join(f"subnet-0000000{n:x}" if n < 16 else "subnet-12345678" for n in range(17))
+SHOP = "arn:aws:iam::555555555555:role/shop"
 TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: ['222222222222']"
 
 
@@ -158,6 +161,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
     words = (
         "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain|domain_id|images|models"
+        "|consumers"
     )
     lines, inside = [], False
     for line in EXAMPLE_SETTINGS.splitlines():
@@ -176,6 +180,8 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert found.images == model.Images("team")
     assert found.models == model.Models("refuse", life_cycle=True)
     assert found.approval == model.Approval(four_eyes=True)
+    shop = model.Consumer("churn", "arn:aws:iam::555555555555:role/shop")
+    assert found.consumers == model.PerStage((), (shop,))
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
@@ -187,6 +193,20 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
     )
     assert found.units == model.Units("multi-account-deployment/staging", "ou-ab12-prod2222")
     assert found.accounts.data_science == ""
+
+
+def test_the_consumers_of_a_stage_have_room_in_the_trust_policy() -> None:
+    """IAM takes 2,048 characters (User Guide, "IAM and AWS STS quotas")."""
+    given = {"SageMakerRoleSuffix": "staging", "Consumers": f"churn@{SHOP}", "ConsumerAccountIds": "555555555555"}
+    given |= {
+        "PipelineExecutionRoleArn": SHOP,
+        "ModelBucketName": "models",
+        "ModelKeyArn": "arn:aws:kms:us-east-1:111111111111:key/1",
+    }
+    text = (ROOT / "templates/20-target-account.yaml").read_text(encoding="utf-8")
+    trust = evaluator(text, given).resource("ConsumerRole")["AssumeRolePolicyDocument"]
+    length = len(json.dumps(trust, separators=(",", ":"))) - len(f'"churn@{SHOP}"') - 2 * len('"555555555555"')
+    assert length + consumers.ROOM <= 2048
 
 
 @pytest.mark.parametrize(
@@ -220,6 +240,21 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
         (
             "regions: {staging: [eu-west-1, us-east-1, eu-west-2, eu-west-3, eu-north-1]}",
             "regions.staging: has 4 Regions besides us-east-1, and a stage has room for 3. Leave some out",
+        ),
+        ("consumers: {prod: []}", "consumers.prod: is not a key of this file"),
+        ("consumers: {staging: [churn]}", "consumers.staging[0]: must hold keys of its own"),
+        ("consumers: {staging: [{project: churn}]}", "consumers.staging[0].principal: is missing"),
+        (
+            "consumers: {staging: [{project: churn*, principal: 'arn:aws:iam::555555555555:role/shop'}]}",
+            "consumers.staging[0].project: 'churn*' is not the name of a project",
+        ),
+        (
+            "consumers: {staging: [{project: churn, principal: 'arn:aws:iam::555555555555:role/*'}]}",
+            "consumers.staging[0].principal: 'arn:aws:iam::555555555555:role/*' is not the ARN of a role or user",
+        ),
+        (
+            f"consumers: {{production: [{', '.join(f'{{project: p{n}, principal: {SHOP}}}' for n in range(40))}]}}",
+            "consumers.production: has 1,736 characters of projects and principals",
         ),
         ("source: {repository_owner: me}", "source.provider: is codecommit, which has no connection"),
     ],

@@ -138,13 +138,14 @@ def test_policies_with_mistakes_are_found_with_their_place() -> None:
 def test_every_policy_of_a_template_is_found_and_has_no_function_left() -> None:
     found = {policy.name: policy.document for policy in policies(TEMPLATES["20"])}
     assert {name.split(".")[0] for name in found} == {
-        "AlarmsRole", "BatchRole", "BatchStarterRole", "ModelRole", "TesterRole",
+        "AlarmsRole", "BatchRole", "BatchStarterRole", "ConsumerRole", "ModelRole", "TesterRole",
     }  # fmt: skip
-    assert sum(name.endswith("PolicyDocument") and "Assume" not in name for name in found) == 11
+    assert sum(name.endswith("PolicyDocument") and "Assume" not in name for name in found) == 12
     text = json.dumps(list(found.values()))
     assert "Fn::" not in text
     assert set(re.findall(r"\$\{[^}]*\}", text)) == {  # variables of the policy, not of the template
-        "${aws:PrincipalTag/sagemaker:project-id}", "${aws:PrincipalTag/sagemaker:project-name}"
+        "${aws:PrincipalTag/sagemaker:project-id}", "${aws:PrincipalTag/sagemaker:project-name}",
+        "${aws:PrincipalArn}", "${aws:RequestTag/sagemaker:project-name}",
     }  # fmt: skip
     assert "arn:aws:s3:::sagemaker-multi-account-models-111111111111-us-east-1/*" in text
 

@@ -193,6 +193,14 @@ class Endpoints:
 
 
 @dataclass(frozen=True)
+class Consumer:
+    """Who may ask the endpoints of a project in a stage's accounts. principal: the ARN of a role or user"""
+
+    project: str
+    principal: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
 
@@ -217,6 +225,7 @@ class Settings:
     images: Images = Images()
     models: Models = Models()
     endpoints: Endpoints = Endpoints()
+    consumers: PerStage[tuple[Consumer, ...]] = PerStage((), ())
     tags: Mapping[str, str] = field(default_factory=dict)  # of everything that the kit creates
 
     @property

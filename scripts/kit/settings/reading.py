@@ -14,6 +14,7 @@ import yaml
 from awslang.bounded import read_start
 from scripts.kit.console import UserError, counted
 from scripts.kit.settings import yaml_lines
+from scripts.kit.settings.consumers import read_consumers
 from scripts.kit.settings.endpoints import read_endpoints
 from scripts.kit.settings.model import (
     ADMINISTRATORS,
@@ -137,6 +138,7 @@ def read(top: Section) -> Settings:
         images=read_images(top.section("images")),
         models=read_models(top.section("models")),
         endpoints=read_endpoints(top.section("endpoints")),
+        consumers=read_consumers(top.section("consumers")),
         tags=read_tags(top),
     )
     further = {one for stage in Stage for one in regions.of(stage)} - {region}

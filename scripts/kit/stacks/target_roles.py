@@ -28,6 +28,7 @@ from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.regions import partition
 from scripts.kit.roles import role_exists
+from scripts.kit.settings import consumers
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions, organization_rules
 from scripts.kit.stacks import stack as stacks
@@ -129,6 +130,8 @@ def target_stack(
         "DataCaptureBucketName": settings.endpoints.data_bucket,
         "AllowVpc": "true" if settings.endpoints.vpc else "false",
         "AllowBatch": "true" if settings.endpoints.batch else "false",
+        "Consumers": ",".join(consumers.pairs(settings.consumers.of(stage.stage))),
+        "ConsumerAccountIds": ",".join(consumers.accounts(settings.consumers.of(stage.stage))),
         **of_roles(settings),
     }
     body, file = template(TARGET_TEMPLATE), TARGET_TEMPLATE

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from awslang.policy.patterns import Context
 from awslang.principals import Principal
 from tests.support.who_may.policies import (
+    CLERK,
     DATA_SCIENCE,
     FOREIGN,
     GITHUB,
@@ -21,6 +22,7 @@ from tests.support.who_may.policies import (
     PUBLISHER,
     REGION,
     SERVICE_ROLE,
+    SHOP,
     STAGING,
 )
 
@@ -252,6 +254,17 @@ PEOPLE = [
     role("a batch machine in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-batch"),
     role("the rules of batch in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-starter"),
     role("the rules of batch in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-starter"),
+    role("the shop, a consumer", SHOP, everything=True),
+    role("the clerk, a consumer of another project", CLERK, everything=True),
+    *(
+        person
+        for stage, account, suffix in (("staging", STAGING, "staging"), ("production", PRODUCTION, "prod"))
+        for arn in (f"arn:aws:iam::{account}:role/sagemaker-role-{suffix}-consumer",)
+        for person in (
+            role(f"the consumer in {stage}", arn, tags={"sagemaker:project-name": PROJECT}),
+            role(f"the consumer in {stage} without a project", arn),
+        )
+    ),
     role(
         "stack sets' administration role",
         f"arn:aws:iam::{DATA_SCIENCE}:role/AWSCloudFormationStackSetAdministrationRole",

@@ -32,6 +32,8 @@ GROUP = f"arn:aws:sagemaker:{REGION}:{DATA_SCIENCE}:model-package-group/{PROJECT
 GIT = f"arn:aws:codeconnections:{REGION}:{DATA_SCIENCE}:connection/1234"
 GITHUB = f"arn:aws:iam::{DATA_SCIENCE}:oidc-provider/token.actions.githubusercontent.com"
 BUS = f"arn:aws:events:{REGION}:{DATA_SCIENCE}:event-bus/default"
+CONSUMER = "666666666666"
+SHOP, CLERK = f"arn:aws:iam::{CONSUMER}:role/shop", f"arn:aws:iam::{CONSUMER}:role/clerk"
 PUBLISHER = f"arn:aws:iam::{DATA_SCIENCE}:role/MLEngineer"
 NO_EXPORTS: dict[str, str] = {}
 
@@ -154,6 +156,8 @@ def _targets() -> Iterator[Stack]:
             "DataCaptureBucketName": "captured-data",
             "AllowVpc": "true",
             "AllowBatch": "true",
+            "Consumers": f"{PROJECT}@{SHOP},churn@{CLERK}",
+            "ConsumerAccountIds": CONSUMER,
         }
         own = {"OwnTestsRoleArn": f"{SERVICE_ROLE}OwnTestsRole"} if stage == "staging" else {"NoticeBusArn": BUS}
         yield Stack("20-target-account.yaml", account, given | own, label=stage)

@@ -231,6 +231,7 @@ def _roles() -> Iterator[Thing]:
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         arns[f"the model's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}"
         arns[f"another team's tester in {stage}"] = f"arn:aws:iam::{account}:role/billing-tester"
+        arns[f"the consumers' role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-consumer"
         arns[f"the tester's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-tester"
         if stage == "prod":
             arns["the role of production's alarms"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-alarms"

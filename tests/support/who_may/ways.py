@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from tests.support.who_may.policies import DATA_SCIENCE, FURTHER, PROJECT, PROJECT_ID, REGION, SERVICE_ROLE
+from tests.support.who_may.policies import (
+    CLERK,
+    DATA_SCIENCE,
+    FURTHER,
+    PROJECT,
+    PROJECT_ID,
+    REGION,
+    SERVICE_ROLE,
+    SHOP,
+)
 
 Keys = Mapping[str, str | tuple[str, ...]]
 S3_HOST = f"https://sagemaker-multi-account-bundle-{DATA_SCIENCE}-{REGION}.s3.{REGION}.amazonaws.com"
@@ -48,6 +57,13 @@ TAGGED: dict[str, Keys] = {
 KNOWN: Keys = {"sts:ExternalId": "the-external-id"}
 NO_ID: Keys = {"aws:RequestTag/sagemaker:project-name": PROJECT, "aws:TagKeys": ("sagemaker:project-name",)}
 NO_NAME: Keys = {"aws:RequestTag/sagemaker:project-id": PROJECT_ID, "aws:TagKeys": ("sagemaker:project-id",)}
+CHURN: Keys = {"aws:RequestTag/sagemaker:project-name": "churn", "aws:TagKeys": ("sagemaker:project-name",)}
+CONSUMERS: dict[str, Keys] = {
+    "as the shop of the project": {"sts:ExternalId": f"{PROJECT}@{SHOP}", **NO_ID},
+    "as the shop of the project, with another project's tag": {"sts:ExternalId": f"{PROJECT}@{SHOP}", **CHURN},
+    "as the shop of another project": {"sts:ExternalId": f"churn@{SHOP}", **CHURN},
+    "as the clerk of another project": {"sts:ExternalId": f"churn@{CLERK}", **CHURN},
+}
 HTTP: dict[str, Keys] = {"over plain HTTP": {"aws:SecureTransport": "false"}}
 ONE_TAG = {stage: {f"s3:RequestObjectTag/sagemaker-multi-account-{stage}": "true"} for stage in ("staging", "prod")}
 WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
@@ -146,6 +162,7 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
         **TAGGED,
         "with the tag of the name alone": NO_ID,
         "with the tag of the id alone": NO_NAME,
+        **CONSUMERS,
     },
     "sts:TagSession": TAGGED
     | {
@@ -153,6 +170,10 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
         "with the tag of the id alone": NO_NAME,
         "with the external id and the project's tags": {**KNOWN, **TAGGED["with the project's tags"]},
         "with the external id and one tag more": {**KNOWN, **TAGGED["with the project's tags and one more"]},
+        "as the shop of the project, with one tag more": {
+            **CONSUMERS["as the shop of the project"],
+            "aws:TagKeys": ("sagemaker:project-name", "owner"),
+        },
     },
     "cloudwatch:PutMetricData": {
         f"of {one}": {"cloudwatch:namespace": one}

@@ -91,6 +91,8 @@ TAKE_ON_ROLES = {
     "own tests",
     "a build",
     "stack sets' administration role",
+    "the shop, a consumer",
+    "the clerk, a consumer of another project",
 }
 WITHOUT_RESOURCE = {
     "cloudformation:GetTemplateSummary"
