@@ -13,7 +13,7 @@ from scripts.kit.lint.files import files
 # roles of all. A state machine is one definition, and 11 holds the starter's.
 LIMITS = {
     ".py": 400,
-    "templates/11-": 550, "templates/12-": 825, "templates/13-": 560, "templates/20-": 600, "templates/30-": 750,
+    "templates/11-": 550, "templates/12-": 825, "templates/13-": 560, "templates/20-": 680, "templates/30-": 750,
     "templates/40-": 640, "templates/50-": 1050, "templates/": 500,
 }  # fmt: skip
 
