@@ -25,8 +25,9 @@ SHOWN = 3  # findings of a kind
 OBJECTIVES = {"multiclass": ("multi:",), "binary": ("binary:",), "regression": ("reg:", "count:", "survival:", "rank:")}
 CONTAINER_PYTHON = (3, 9)  # the oldest Python of SageMaker's images
 VARIABLE, MOST_VARIABLES, LONGEST_VALUE = re.compile("[a-zA-Z_][a-zA-Z0-9_]*"), 100, 1024
-LONGEST_REGEX = 500  # API Reference, MetricDefinition
+LONGEST_REGEX, MOST_METRICS = 500, 40  # API Reference, MetricDefinition and AlgorithmSpecification
 LONGEST_HYPERPARAMETER = 2500  # API Reference, CreateTrainingJob, HyperParameters
+INFINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)  # what Python's float reads besides numbers
 SET_HERE = {"sklearn": ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY")}
 NEEDED = ("preprocess.py", "train.py", "evaluate.py", "inference.py", "common.py")
 ACCELERATED, CURE = re.compile(r"ml\.(g|p|inf|trn|dl)[0-9]"), "take one without, for example ml.m5.large"
@@ -141,6 +142,8 @@ def of_metrics(project: Project) -> Iterator[str]:
 
 def of_expressions(project: Project) -> Iterator[str]:
     """An own container's metrics are read from its log (Developer Guide, "Define Metrics")."""
+    if len(project.metrics) > MOST_METRICS:
+        yield f"{setting(project, 'metrics')}: {len(project.metrics)} are too many: a training job takes {MOST_METRICS}"
     for name, metric in project.metrics.items():
         where = f"{setting(project, 'metrics')}: {name}"
         if len(metric.get("regex", "")) > LONGEST_REGEX:
@@ -251,6 +254,8 @@ def of_rows(project: Project, table: Table) -> Iterator[str]:
         yield f"{name} has {len(table.rows)} rows: {least} are needed to train, to validate and to test"
     yield from first(of_label(project, table), f"{name}, the label {project.label_name}")
     for column in project.features:
+        if not any(table.column(column)):
+            yield f"{name}, column {column} has no value: take it out, or name it in ignore"
         if column not in project.categories:
             yield from first(of_number(project, table, column), f"{name}, column {column}")
     yield from of_classes(project, table.column(project.label_name))
@@ -280,6 +285,8 @@ def of_label(project: Project, table: Table) -> Iterator[str]:
                 else ""
             )
             yield f"{where} is {value!r}, no number{header}"
+        elif not numeric and INFINITE.fullmatch(value):
+            yield f"{where} is {value!r}, which answers in JSON cannot hold: write another word"
 
 
 def of_number(project: Project, table: Table, column: str) -> Iterator[str]:

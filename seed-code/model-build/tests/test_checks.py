@@ -65,6 +65,7 @@ depth = 3
 [mine.metrics]
 loss = { goal = "minimize", regex = "loss=([0-9.]+);" }
 """
+FORTY = "".join(f'm{n} = {{ goal = "minimize", regex = "(1)" }}\n' for n in range(40))
 ROWS = "kind,size,colour\n" + "0,1.5,1\n1,2.5,2\n" * 12
 
 
@@ -197,6 +198,7 @@ def test_mistakes_in_project_toml_are_refused(repository: Path, old: str, new: s
         (ROWS, ROWS.replace(",", ";"), r"mine.csv separates its columns with ';'", r"write commas"),
         (ROWS, ROWS.replace(",", "\t"), r"mine.csv separates its columns with '\\t'", r"write commas"),
         (ROWS, "\n", r"mine.csv is empty", r"write one row a line"),
+        (ROWS, "kind,size,colour\n" + "0,,1\n1,,2\n" * 12, r"mine.csv, column size has no value", r"take it out"),
         ("kind,size,colour\n", "kind,,colour\n", r"row 1: column 2 has no name", r"without the rows' numbers"),
         ("kind,size,colour\n", "0,1,2\n", r"no column kind", r"label the number of its column"),
     ],
@@ -237,6 +239,12 @@ def test_mistakes_of_a_model_of_ones_own_are_refused(repository: Path, old: str,
     assert said in refused(repository)
 
 
+def test_a_label_that_answers_cannot_hold_is_refused(repository: Path) -> None:
+    (repository / "project.toml").write_text(LEARNT, encoding="utf-8")
+    edit(repository / "data/mine.csv", "1,2.5,2\n", "-Inf,2.5,2\n")
+    assert "mine.csv, row 3: the label is '-Inf', which answers in JSON cannot hold" in refused(repository)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -247,6 +255,7 @@ def test_mistakes_of_a_model_of_ones_own_are_refused(repository: Path, old: str,
         ("([0-9.]+)", "[0-9.]+", "loss: regex must hold one pair of brackets around the number"),
         ("([0-9.]+)", "([0-9.]+", "loss: regex is no regular expression"),
         ("([0-9.]+)", f"({'[0-9.]' * 90})", "loss: regex is too long: write at most 500 characters"),
+        ("loss = {", f"{FORTY}loss = {{", "41 are too many"),
         ('LEVEL = "1"', '"NO-NAME" = "1"', "'NO-NAME' is no name of a variable"),
         ('LEVEL = "1"', "LEVEL = 1", "LEVEL is '1': write a text of at most 1024 characters"),
         ('framework = "container"', 'framework = "xgboost"', 'leave it out, or write framework = "container"'),
