@@ -55,6 +55,8 @@ def check(call: Call) -> None:
     for name in ("ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"):
         if params.get(name):
             raise NotSupported(f"an alarm with {name} ({params['AlarmName']})")
+    if "ComparisonOperator" not in params:
+        raise invalid("ComparisonOperator must be given")
     if params["ComparisonOperator"] not in COMPARE:
         raise NotSupported(f"an alarm with {params['ComparisonOperator']} ({params['AlarmName']})")
     if params.get("Metrics"):

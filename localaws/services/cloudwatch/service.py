@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
@@ -38,6 +40,29 @@ def begin(call: Call, former: Any) -> None:
 @cloudwatch.after("SetAlarmState")
 def set_state(call: Call, _: Any) -> None:
     alarms.set_by_hand(call.cloud, call.account, call.region, call.params["AlarmName"])
+
+
+EARLIEST, LATEST = timedelta(weeks=2), timedelta(hours=2)  # before and after now
+
+
+@cloudwatch.before("PutMetricData")
+def check_data(call: Call) -> None:
+    """API Reference, PutMetricData and MetricDatum: a time that CloudWatch takes, a value, the resolution."""
+    now = datetime.now(UTC)
+    if not call.params.get("MetricData") and not call.params.get("EntityMetricData"):
+        raise AwsError("MissingParameter", "The parameter MetricData is required.")
+    for number, one in enumerate(call.params.get("MetricData") or [], 1):
+        where = f"MetricData.member.{number}"
+        if not one.keys() & {"Value", "Values", "StatisticValues"}:
+            message = f"At least one of the parameters {where}.Value and {where}.StatisticValues must be specified."
+            raise AwsError("MissingParameter", message)
+        if one.get("StorageResolution", 60) not in (1, 60):
+            message = f"The value {one['StorageResolution']} for parameter {where}.StorageResolution is invalid."
+            raise AwsError("InvalidParameterValue", message)
+        time = one.get("Timestamp")
+        if time is not None and not now - EARLIEST <= time.replace(tzinfo=time.tzinfo or UTC) <= now + LATEST:
+            message = f"The value {time.isoformat()} for parameter {where}.Timestamp is invalid: "
+            raise AwsError("InvalidParameterValue", message + "from two weeks ago to two hours ahead.")
 
 
 @cloudwatch.after("PutMetricData")

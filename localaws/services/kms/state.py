@@ -87,6 +87,19 @@ def usable_key(arn: str, prefix: str = "KMS.") -> None:
         raise AwsError(f"{prefix}DisabledException", f"{arn} is disabled.")
 
 
+def check_for_service(named: str, account: str, region: str, prefix: str) -> None:
+    """AwsError of a service where a resource's key cannot be used, such as KmsDisabled of SQS.
+
+    named, account: as in through_service; prefix: how the service's codes begin, which are those of KMS otherwise
+    """
+    if named:
+        try:
+            usable_key(key_arn(account, region, named), "")
+        except AwsError as error:
+            code = error.code.removeprefix("KMS").removesuffix("Exception")
+            raise AwsError(prefix + code, error.message) from error
+
+
 def through_service(call: Call, named: str, account: str, actions: tuple[str, ...]) -> Iterator[Need]:
     """What the caller needs of a key that call.service uses on its behalf.
 

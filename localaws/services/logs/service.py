@@ -12,11 +12,18 @@ from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
+from localaws.services.kms.state import key_arn, usable_key
+from localaws.services.logs.terms import Terms
 
+UNPLAYED = (  # moto keeps what they ask for: no metric comes of it, no delivery, and no result
+    "CreateDelivery", "DescribeQueries", "GetQueryResults", "PutDeliveryDestination", "PutDeliveryDestinationPolicy",
+    "PutDeliverySource", "PutDestination", "PutDestinationPolicy", "PutMetricFilter", "PutSubscriptionFilter",
+    "StartLiveTail", "StartQuery",
+)  # fmt: skip
 logs = Service(
     "logs",
     moto=EVERY,
-    refused=("PutMetricFilter", "PutSubscriptionFilter"),  # moto keeps them: no metric, and no delivery
+    refused=UNPLAYED,
     invalid="InvalidParameterException",
 )
 
@@ -58,3 +65,15 @@ def known_stream(call: Call) -> None:
 def filtered(call: Call) -> None:
     if call.params.get("logStreamNames") and call.params.get("logStreamNamePrefix"):
         raise AwsError("InvalidParameterException", "Either logStreamNames or logStreamNamePrefix can be given")
+    Terms(call.params.get("filterPattern", ""))
+
+
+@logs.before("CreateLogGroup")
+def key_of_group(call: Call) -> None:
+    """A key that exists and can be used (API Reference, CreateLogGroup: else InvalidParameterException)."""
+    if key := call.params.get("kmsKeyId"):
+        try:
+            usable_key(key_arn(call.account, call.region, key))
+        except AwsError as error:
+            what = f"The specified KMS key does not exist or is not allowed to be used: {error.message}"
+            raise AwsError("InvalidParameterException", what) from error

@@ -52,7 +52,8 @@ def refused(call: Call, found: list[Violation]) -> AwsError | None:
     return None
 
 
-s3 = Service("s3", moto=EVERY, refused=("SelectObjectContent",), invalid=refused)  # moto needs a package for it
+s3 = Service("s3", moto=EVERY, refused=("SelectObjectContent", "PutBucketReplication"), invalid=refused)
+# moto needs a package for the one, and nothing comes of the other
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 TAKEN_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -141,6 +142,12 @@ def enumeration(shape: str) -> list[str]:
 def canned_acl(call: Call, shape: str) -> None:
     if (asked := call.params.get("ACL")) and asked not in enumeration(shape):
         raise AwsError("InvalidArgument", f"The canned ACL {asked} is not supported")
+
+
+@s3.before("PutBucketVersioning")
+def bucket_versioning(call: Call) -> None:
+    if (call.params.get("VersioningConfiguration") or {}).get("MFADelete") == "Enabled":
+        raise NotSupported("a bucket whose versions are deleted with an MFA device alone (MFADelete)")
 
 
 @s3.before("PutBucketEncryption")

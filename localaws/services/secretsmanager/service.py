@@ -6,12 +6,14 @@ Secrets Manager User Guide, "Access AWS Secrets Manager secrets from a different
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
+from localaws.services.kms.state import key_arn, usable_key
 from localaws.services.s3.bucket_policy import json_statements, public
 
 secretsmanager = Service("secretsmanager", moto=EVERY, invalid="ValidationException")
@@ -34,7 +36,42 @@ def secret_of(call: Call) -> Any:
     return known.get(call.params["SecretId"])
 
 
+@secretsmanager.before(
+    "DeleteResourcePolicy", "GetResourcePolicy", "TagResource", "UntagResource", "UpdateSecretVersionStage"
+)
+def not_deleted(call: Call) -> None:
+    """The "Errors" of each operation: InvalidRequestException, "The secret is scheduled for deletion"."""
+    found = secret_of(call)
+    if found is not None and found.is_deleted():
+        message = "You can't perform this operation on the secret because it was marked for deletion."
+        raise AwsError("InvalidRequestException", message)
+
+
+def usable(call: Call, key: str | None, code: str, what: str) -> None:
+    """The secret's key can be used (the "Errors" of each operation: EncryptionFailure, DecryptionFailure)."""
+    try:
+        usable_key(key_arn(call.account, call.region, key or "alias/aws/secretsmanager"))
+    except AwsError as error:
+        raise AwsError(code, f"Secrets Manager can't {what} the secret value: {error.message}") from error
+
+
+@secretsmanager.before("GetSecretValue")
+def readable(call: Call) -> None:
+    found = secret_of(call)
+    if found is not None and not found.is_deleted():
+        usable(replace(call, account=owner(call)), found.kms_key_id, "DecryptionFailure", "decrypt")
+
+
 @secretsmanager.before("PutSecretValue", "UpdateSecret")
+def new_value(call: Call) -> None:
+    not_deleted(call)
+    one_value(call)
+    found = secret_of(call)
+    if found is not None:
+        key = call.params.get("KmsKeyId") or found.kms_key_id
+        usable(replace(call, account=owner(call)), key, "EncryptionFailure", "encrypt")
+
+
 def one_value(call: Call) -> None:
     """A secret is a text or bytes (API Reference, CreateSecret: "but not both")."""
     if {"SecretString", "SecretBinary"} <= call.params.keys():
@@ -45,6 +82,7 @@ def one_value(call: Call) -> None:
 @secretsmanager.before("PutResourcePolicy")
 def secret_policy(call: Call) -> None:
     """For everybody only where the request lets it be (API Reference, PutResourcePolicy: PublicPolicyException)."""
+    not_deleted(call)
     if call.params.get("BlockPublicPolicy") and any(map(public, json_statements(call.params["ResourcePolicy"]))):
         raise AwsError("PublicPolicyException", "This resource policy grants broad access to your secret.")
 
@@ -52,6 +90,7 @@ def secret_policy(call: Call) -> None:
 @secretsmanager.before("RotateSecret")
 def rotated(call: Call) -> None:
     """By a function that the request or the secret names (API Reference, RotateSecret: InvalidRequestException)."""
+    not_deleted(call)
     found = secret_of(call)
     if found is not None and not (call.params.get("RotationLambdaARN") or found.rotation_lambda_arn):
         raise AwsError("InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
@@ -83,3 +122,4 @@ def not_scheduled(call: Call) -> None:
     if there is not None and there.is_deleted():
         message = "You can't create this secret because a secret with this name is already scheduled for deletion."
         raise AwsError("InvalidRequestException", message)
+    usable(call, call.params.get("KmsKeyId"), "EncryptionFailure", "encrypt")

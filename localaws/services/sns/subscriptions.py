@@ -18,6 +18,7 @@ from moto.core.exceptions import ServiceException
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
+from localaws.services.kms.state import check_for_service
 from localaws.services.sns.delivery import keep, pending, send, to_queue
 from localaws.services.sns.service import check_subscription, plain, sns
 
@@ -157,6 +158,9 @@ def published(call: Call) -> None:
     arn = call.params.get("TopicArn")
     if arn and arn not in state_of(call, arn).topics:
         raise AwsError("NotFound", "Topic does not exist", 404)
+    if arn:
+        topic = state_of(call, arn).topics[arn]
+        check_for_service(topic.kms_master_key_id or "", topic.account_id, call.region, "KMS")
     if call.params.get("MessageStructure") == "json":
         check_structure(call.params["Message"])
 

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from awslang.errors import AwsError
+from localaws import moto_bridge
 from localaws.calls import Call
-from localaws.services.sqs.service import sqs
+from localaws.services.kms.state import check_for_service
+from localaws.services.sqs.service import owner, sqs
 
 TAKEN = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 MOST_ATTRIBUTES, MOST_QUEUES = 10, 1_000
@@ -20,13 +22,24 @@ MOST_ATTRIBUTES, MOST_QUEUES = 10, 1_000
 
 @sqs.before("SendMessage")
 def sent(call: Call) -> None:
+    key_of_queue(call)
     check(call.params["QueueUrl"], call.params)
 
 
 @sqs.before("SendMessageBatch")
 def sent_together(call: Call) -> None:
+    key_of_queue(call)
     for entry in call.params.get("Entries") or []:
         check(call.params["QueueUrl"], entry)
+
+
+@sqs.before("ReceiveMessage")
+def key_of_queue(call: Call) -> None:
+    """The key of an encrypted queue can be used (the "Errors" of each operation: KmsDisabled, KmsInvalidState)."""
+    account = owner(call)
+    queues = moto_bridge.backend("sqs", account, call.region).queues
+    queue = queues.get(str(call.params.get("QueueUrl", "")).rpartition("/")[2])
+    check_for_service(getattr(queue, "kms_master_key_id", None) or "", account, call.region, "Kms")
 
 
 def check(queue: str, message: Mapping[str, Any]) -> None:

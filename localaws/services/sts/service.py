@@ -51,8 +51,9 @@ def assume_role(call: Call) -> dict[str, Any]:
         external_id=params.get("ExternalId"),
         policies=tuple(policies),
         tags=session_tags(params),
-        seconds=params.get("DurationSeconds", 3600),
+        seconds=params.get("DurationSeconds", SESSION_SECONDS),
     )
+    check_duration(call, params.get("DurationSeconds", SESSION_SECONDS))
     return {
         "Credentials": shown(session.credentials),
         "AssumedRoleUser": {
@@ -60,6 +61,20 @@ def assume_role(call: Call) -> dict[str, Any]:
             "Arn": session.principal.arn,
         },
     }
+
+
+def check_duration(call: Call, seconds: int) -> None:
+    """How long a session may be: an hour where a role assumes a role, else what the role allows.
+
+    STS API Reference, AssumeRole (DurationSeconds); IAM User Guide, "Update the maximum session duration for a role".
+    """
+    _, _, _, _, account, resource = call.params["RoleArn"].split(":", 5)
+    role = moto_bridge.backend("iam", account, "aws").get_role(resource.rpartition("/")[2])
+    what = "The requested DurationSeconds exceeds the "
+    if call.principal.kind == "role" and seconds > SESSION_SECONDS:
+        raise AwsError("ValidationError", what + "1 hour session limit for roles assumed by role chaining")
+    if seconds > int(role.max_session_duration or SESSION_SECONDS):
+        raise AwsError("ValidationError", what + "MaxSessionDuration set for this role.")
 
 
 def shown(credentials: Credentials) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ QUEUE, FIFO = (f"https://sqs.us-east-1.amazonaws.com/111111111111/{name}" for na
 TEN = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in range(11)}
 EMPTY = {"a": {"DataType": "String", "StringValue": ""}}
 TAGS = [{"TagKey": f"k{number}", "TagValue": "v"} for number in range(51)]
+NO_KEY = "11111111-1111-1111-1111-111111111111"
 ENTRIES = [{"Key": f"k{number}"} for number in range(1_001)]
 
 
@@ -28,6 +30,10 @@ def lifecycle(*ids: str) -> dict[str, Any]:
 
 def cors(origin: str) -> dict[str, Any]:
     return {**BUCKET, "CORSConfiguration": {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": [origin]}]}}
+
+
+def metric(**datum: Any) -> dict[str, Any]:
+    return {"Namespace": "n", "MetricData": [{"MetricName": "m", **datum}]}
 
 
 def redrive(target: str, most: int) -> dict[str, Any]:
@@ -74,6 +80,27 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("logs", "get_log_events", {"logGroupName": "strict", "logStreamName": "none"}, "ResourceNotFoundException"),
     ("logs", "put_metric_filter", {"logGroupName": "strict", "filterName": "f", "filterPattern": "",
      "metricTransformations": [{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}]}, "NotSupported"),
+    ("logs", "filter_log_events", {"logGroupName": "strict", "filterPattern": "{ $.a = 1 }"}, "NotSupported"),
+    ("logs", "filter_log_events", {"logGroupName": "strict", "filterPattern": "?a b"}, "NotSupported"),
+    ("logs", "filter_log_events", {"logGroupName": "strict", "filterPattern": '"a'}, "InvalidParameterException"),
+    ("logs", "create_log_group", {"logGroupName": "k", "kmsKeyId": f"arn:aws:kms:us-east-1:111111111111:key/{NO_KEY}"},
+     "InvalidParameterException"),
+    ("logs", "start_query", {"logGroupName": "strict", "startTime": 0, "endTime": 1, "queryString": "limit 1"},
+     "NotSupported"),
+    ("s3", "put_bucket_replication", {**BUCKET, "ReplicationConfiguration": {"Role": "r", "Rules": []}},
+     "NotSupported"),
+    ("s3", "put_bucket_versioning",
+     {**BUCKET, "VersioningConfiguration": {"Status": "Enabled", "MFADelete": "Enabled"}}, "NotSupported"),
+    ("secretsmanager", "create_secret", {"Name": "s", "SecretString": "x", "KmsKeyId": "alias/none"},
+     "EncryptionFailure"),
+    ("cloudwatch", "put_metric_data", {"Namespace": "n"}, "MissingParameter"),
+    ("cloudwatch", "put_metric_data", metric(), "MissingParameter"),
+    ("cloudwatch", "put_metric_data", metric(Value=1, StorageResolution=5), "InvalidParameterValue"),
+    ("cloudwatch", "put_metric_data", metric(Value=1, Timestamp=datetime(2020, 1, 1, tzinfo=UTC)),
+     "InvalidParameterValue"),
+    ("cloudwatch", "put_metric_data", metric(Value=1, Timestamp=datetime.now(UTC) + timedelta(hours=3)),
+     "InvalidParameterValue"),
+    ("cloudwatch", "put_metric_alarm", {"AlarmName": "a", "EvaluationPeriods": 1}, "ValidationError"),
     ("ssm", "put_parameter", {"Name": "/a/", "Value": "x", "Type": "String"}, "ValidationException"),
     ("ssm", "put_parameter", {"Name": "/a" * 16, "Value": "x", "Type": "String"},
      "HierarchyLevelLimitExceededException"),
@@ -126,3 +153,62 @@ def test_keys_are_used_with_their_own_algorithms_and_in_their_own_region(world: 
         "": lambda: kms.generate_mac(KeyId=mac, Message=b"x", MacAlgorithm="HMAC_SHA_256"),
     }
     assert {code: refusal(ask) for code, ask in asked.items()} == {code: code.strip() for code in asked}
+
+
+def test_a_key_that_cannot_be_used_stops_those_who_use_it_for_their_callers(world: World) -> None:
+    """The "Errors" of each operation in the API Reference of SQS, SNS and Secrets Manager."""
+    kms, sqs, sns, secrets = (world.client(name) for name in ("kms", "sqs", "sns", "secretsmanager"))
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    queue = sqs.create_queue(QueueName="of-a-key", Attributes={"KmsMasterKeyId": key})["QueueUrl"]
+    topic = sns.create_topic(Name="of-a-key", Attributes={"KmsMasterKeyId": key})["TopicArn"]
+    secret = {"SecretId": secrets.create_secret(Name="of-a-key", SecretString="x", KmsKeyId=key)["ARN"]}
+    asked: list[Callable[[], Any]] = [
+        lambda: sqs.send_message(QueueUrl=queue, MessageBody="x"),
+        lambda: sqs.receive_message(QueueUrl=queue),
+        lambda: sns.publish(TopicArn=topic, Message="x"),
+        lambda: secrets.put_secret_value(**secret, SecretString="y"),
+        lambda: secrets.get_secret_value(**secret),
+    ]
+    assert [refusal(ask) for ask in asked] == [""] * 5
+    kms.disable_key(KeyId=key)
+    failures = ["EncryptionFailure", "DecryptionFailure"]
+    assert [refusal(ask) for ask in asked] == ["KmsDisabled", "KmsDisabled", "KMSDisabled", *failures]
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert [refusal(ask) for ask in asked] == ["KmsInvalidState", "KmsInvalidState", "KMSInvalidState", *failures]
+
+
+def test_nothing_but_its_restoring_is_done_to_a_deleted_secret(world: World) -> None:
+    secrets = world.client("secretsmanager")
+    secret = {"SecretId": secrets.create_secret(Name="gone", SecretString="x")["ARN"]}
+    secrets.delete_secret(**secret)
+    asked: list[Callable[[], Any]] = [
+        lambda: secrets.put_secret_value(**secret, SecretString="y"),
+        lambda: secrets.update_secret(**secret, SecretString="y"),
+        lambda: secrets.rotate_secret(**secret),
+        lambda: secrets.tag_resource(**secret, Tags=[{"Key": "a", "Value": "b"}]),
+        lambda: secrets.get_resource_policy(**secret),
+        lambda: secrets.get_secret_value(**secret),
+    ]
+    assert [refusal(ask) for ask in asked] == ["InvalidRequestException"] * len(asked)
+    secrets.restore_secret(**secret)
+    assert refusal(asked[0]) == ""
+
+
+def test_a_filter_finds_what_its_terms_say(world: World) -> None:
+    """CloudWatch Logs User Guide, "Filter pattern syntax"."""
+    logs, now = world.client("logs"), int(datetime.now(UTC).timestamp() * 1000)
+    logs.create_log_group(logGroupName="terms")
+    logs.create_log_stream(logGroupName="terms", logStreamName="s")
+    messages = ["ERROR one", "WARN two", "fine"]
+    events = [{"timestamp": now, "message": message} for message in messages]
+    logs.put_log_events(logGroupName="terms", logStreamName="s", logEvents=events)
+
+    def found(pattern: str) -> list[str]:
+        answer = logs.filter_log_events(logGroupName="terms", filterPattern=pattern)
+        return [event["message"] for event in answer["events"]]
+
+    assert found("") == messages
+    assert found("ERROR") == found("one ERROR") == found('"ERROR one"') == messages[:1]
+    assert found('"one ERROR"') == found("error") == found("ERROR WARN") == found("ERROR -one") == []
+    assert found("-ERROR") == messages[1:]
+    assert found("?ERROR ?WARN") == messages[:2]

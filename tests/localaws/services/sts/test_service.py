@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from awslang.principals import Principal, service_principal
 from localaws.cloud import Cloud, Session
+from tests.support import port
 from tests.support.authorization import REGION, A, B, allow, check_refused, document, session, trust
 
 
@@ -92,6 +93,27 @@ def test_the_keys_of_a_delivering_service_are_in_every_request_of_its_session(cl
     assert put("/a", "red", {"codebuild:projectarn": project})
     check_refused(lambda: put("/b", "blue", {"codebuild:projectarn": project}))
     check_refused(lambda: put("/c", "red", {}))
+
+
+def test_a_session_lasts_as_long_as_its_role_allows_and_a_chained_one_an_hour(cloud: Cloud) -> None:
+    """STS API Reference, AssumeRole (DurationSeconds)."""
+    iam = cloud.root(A, REGION).client("iam")
+    role = iam.create_role(RoleName="long", AssumeRolePolicyDocument=trust(AWS=A), MaxSessionDuration=7200)["Role"]
+    iam.create_user(UserName="u")
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document(allow("sts:AssumeRole")))
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    user = port.client(
+        cloud.root(A, REGION), "sts", aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"], aws_session_token="",
+    )  # fmt: skip
+    asked: dict[str, Any] = {"RoleArn": role["Arn"], "RoleSessionName": "work"}
+    user.assume_role(**asked, DurationSeconds=7200)
+    with pytest.raises(ClientError, match=r"ValidationError.*MaxSessionDuration"):
+        user.assume_role(**asked, DurationSeconds=7201)
+    chained = session(cloud, "first", allow("sts:AssumeRole")).client("sts")
+    chained.assume_role(**asked, DurationSeconds=3600)
+    with pytest.raises(ClientError, match=r"ValidationError.*role chaining"):
+        chained.assume_role(**asked, DurationSeconds=3601)
 
 
 def test_a_session_token_of_a_user_is_for_everything_but_iam(cloud: Cloud) -> None:
