@@ -13,7 +13,6 @@ from typing import Any
 from pipeline.console import one_word, shorten
 from pipeline.documents import differences
 from pipeline.metric_gates import plain
-from pipeline.parameters import NUMBER
 
 # Settings of production that protect something, in the order of their weight: the value that switches each off, and
 # what an approver reads then; and when it is exchanged for another.
@@ -21,6 +20,7 @@ SWITCHED_OFF = {
     "EnableNetworkIsolation": ("false", "network isolation is switched off: the container may open connections", ""),
     "VpcSubnetIds": ("", "the VPC is switched off", "the subnets are others"),
     "DataCaptureS3Uri": ("", "data capture is switched off", "captured data go elsewhere"),
+    "MonitorHours": ("0", "the monitor of data quality is switched off", ""),
     "AdditionalAlarmName": ("", "the additional alarm is switched off", "the additional alarm is another one"),
     "VolumeKmsKeyId": ("", "the volumes lose their own key", "the key of the volumes is another one"),
     "MaximumInstanceCount": ("0", "autoscaling is switched off", ""),
@@ -32,12 +32,15 @@ LARGER = {
     "MaximumClientErrorsPerMinute": "the alarm on client errors passes over more",
     "MaximumModelLatencyMicroseconds": "the alarm on latency passes over more",
     "TrafficStepPercentage": "more of the traffic moves at first",
+    "MonitorHours": "the monitor looks less often",
+    "MaximumDrift": "the alarm on drift passes over more",
     "FailureTolerancePercentage": "a deployment goes on with more accounts that failed",
 }
 SMALLER = {
     "BakeSeconds": "the alarms watch an update for a shorter time",
     "DataCapturePercentage": "fewer requests are captured",
 }
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,3})?")
 LONGEST, QUOTED = 200, 60  # characters of a line; of a person's own words in it
 NAMED = 3  # payloads that a line names
 TESTS = {"payloads": "golden payloads", "own_tests": "files of own tests"}  # fewer of these are weaker tests
@@ -79,7 +82,9 @@ def loosened(changed: Changed) -> Iterator[str]:
     """Settings that protect less than they did."""
     for name, words in {**LARGER, **SMALLER}.items():
         live, new = changed.get(name, ("", ""))
-        if NUMBER.fullmatch(live) and NUMBER.fullmatch(new) and (int(new) > int(live)) is (name in LARGER):
+        if name == "MonitorHours" and "0" in (live, new):
+            continue  # it is switched on, or off
+        if NUMBER.fullmatch(live) and NUMBER.fullmatch(new) and (float(new) > float(live)) is (name in LARGER):
             yield f"{words} ({name} {live} → {new})"
     live, new = changed.get("TrafficRoutingType", ("", ""))
     if new == "ALL_AT_ONCE" and live:

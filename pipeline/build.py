@@ -24,7 +24,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import batch, combinations, comparison, live, metric_gates, outcome, record, release
+from pipeline import batch, combinations, comparison, live, metric_gates, monitors, outcome, record, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
@@ -100,6 +100,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     gates = judge(settings, version, now["prod"], clients)
     check_place(settings, version)
     check_kinds(settings, version)
+    watched = {stage.name: monitors.parameters(stage, version, settings.folder) for stage in settings.stages}
     arns = copies(clients, settings, version)
     url = template_url(settings, version.arn.split(":")[1])
     digest = hashlib.sha256((kit / "50-endpoint.yaml").read_bytes()).hexdigest()
@@ -107,6 +108,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     wanted: dict[str, dict[str, str]] = {}
     for stage in settings.stages:
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
+        parameters["Parameters"] |= watched[stage.name]
         there = now[stage.name], last[stage.name]
         releases[stage.name] = number_of(stage, parameters["Parameters"], *there, template)
         wanted[stage.name] = parameters["Parameters"]
@@ -164,10 +166,12 @@ def judge(settings: Settings, version: Version, production: Mapping[str, str], c
     was = last_admitted(admitted, arn).get("model_package", {}).get("metrics") if arn else {}
     if was is None:  # from before the record held it
         was = metrics_of(clients("sagemaker", settings.region), arn)
+    package = clients("sagemaker", settings.region).describe_model_package(ModelPackageName=version.arn)
+    whole = {**package, "InferenceSpecification": version.specification}
     itself = {
         "arn": version.arn,
         "specification_sha256": sha256(version.specification),
-        "artifacts": artifacts_of(clients("s3", settings.region), version.specification),
+        "artifacts": artifacts_of(clients("s3", settings.region), whole),
         "images": digests_of(clients, version.arn, version.specification),
     }
     judged = not was_admitted(admitted, itself)

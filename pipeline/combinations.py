@@ -45,6 +45,7 @@ NOT_SERVERLESS = {
     "ContainerStartupHealthCheckTimeoutInSeconds": ("", "has no instances that start"),
     "ModelDataDownloadTimeoutInSeconds": ("", "has no instances that start"),
     "InferenceAmiVersion": ("", "has no instances of a machine image"),
+    "MonitorHours": ("0", "has no captured data that a monitor could look at"),
 }
 # What a batch stage lacks, the same way: its Model is asked by transform jobs.
 NOT_BATCH = {
@@ -57,6 +58,7 @@ NOT_BATCH = {
     "ModelDataDownloadTimeoutInSeconds": ("", "set no time limit for the start"),
     "InferenceAmiVersion": ("", "choose no machine image"),
     "AdditionalAlarmName": ("", "have no update that an alarm ends"),
+    "MonitorHours": ("0", "have no captured data that a monitor could look at"),
 }
 OF_BATCH = ("BatchSchedule", "BatchContentType", "BatchAccept", "BatchSplitType")
 OF_ALARMS = (
@@ -74,7 +76,7 @@ OF_SCALING = (
 WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
     (OF_SERVERLESS, "EndpointKind", ("real-time", "asynchronous", "batch"), "serverless"),
     (OF_BATCH, "EndpointKind", ENDPOINTS, "batch"),
-    (OF_ALARMS, "EndpointKind", ("batch",), "real-time"),
+    ((*OF_ALARMS, "Dashboard"), "EndpointKind", ("batch",), "real-time"),
     (OF_INSTANCES, "EndpointKind", ("serverless",), "real-time"),
     (OF_REAL_TIME, "EndpointKind", ("serverless", "asynchronous", "batch"), "real-time"),
     (("TargetBacklogPerInstance",), "EndpointKind", ("serverless", "real-time", "batch"), "asynchronous"),
@@ -85,6 +87,7 @@ WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = 
     (("OfficeHoursTimezone", "OfficeHoursInstanceCount"), "OfficeHoursStart", ("",), "cron(0 7 ? * MON-FRI *)"),
     (("TrafficStepPercentage",), "TrafficRoutingType", ("ALL_AT_ONCE",), "CANARY"),
     (("DataCapturePercentage",), "DataCaptureS3Uri", ("",), "account"),
+    (("MonitorInstanceType", "MonitorColumns", "MaximumDrift"), "MonitorHours", ("0",), "24"),
 )
 COUNTED = ("EndpointKind", "InitialInstanceCount", "DataCaptureS3Uri", "DataCapturePercentage")  # see keeps_count
 
@@ -115,7 +118,7 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
     alone = {name for name in given if given[name] != values.get(name)}  # wrong by itself, and named so already
     rules = (
         *serverless(values), *batch(values), *instances(values), *office_hours(values), *machines(values),
-        *asynchronous(values), *traffic(values), *network(values),
+        *asynchronous(values), *traffic(values), *network(values), *monitor(values),
         *without_effect(values, effective({}, declared), alone),
     )  # fmt: skip
     return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules if name not in alone]
@@ -261,6 +264,16 @@ def network(values: Mapping[str, str]) -> Broken:
     if bool(values["VpcSubnetIds"]) != bool(values["VpcSecurityGroupIds"]):
         missing = "VpcSecurityGroupIds" if values["VpcSubnetIds"] else "VpcSubnetIds"
         yield missing, 'a VPC needs subnets and security groups. Write both, such as "account", or neither'
+
+
+def monitor(values: Mapping[str, str]) -> Broken:
+    """Developer Guide, "Data quality": of real-time endpoints that capture what they are asked."""
+    if values["MonitorHours"] == "0" or values["EndpointKind"] in ("serverless", "batch"):
+        return
+    if values["EndpointKind"] != "real-time":
+        yield "MonitorHours", 'only a real-time endpoint has a monitor. Write "0", or "real-time" as EndpointKind'
+    elif not values["DataCaptureS3Uri"]:
+        yield "DataCaptureS3Uri", 'a monitor looks at captured data. Write "account", or "0" as MonitorHours'
 
 
 def without_effect(values: Mapping[str, str], defaults: Mapping[str, str], wrong: Set[str]) -> Broken:

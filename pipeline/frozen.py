@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from pipeline.clients import Clients
 from pipeline.console import UserError
 from pipeline.images import digests_of
-from pipeline.specification import sha256, urls_of
+from pipeline.specification import baseline_of, sha256, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,9 +29,10 @@ GONE = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
 Frozen = dict[str, Any]  # arn, specification_sha256, artifacts, images
 
 
-def artifacts_of(s3: S3Client, specification: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Every artifact of a specification with its ETag; UserError where it is missing, or may not be looked for."""
-    return [{"url": url, "etag": etag_of(s3, url)} for url in urls_of(specification)]
+def artifacts_of(s3: S3Client, package: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Every artifact of a version with its ETag, and its baseline; UserError for a missing or hidden one."""
+    urls = (*urls_of(package.get("InferenceSpecification", {})), *baseline_of(package))
+    return [{"url": url, "etag": etag_of(s3, url)} for url in urls]
 
 
 def etag_of(s3: S3Client, url: str) -> str:
@@ -88,10 +89,11 @@ def written_after(s3: S3Client, url: str, at: datetime) -> bool:
 def frozen(clients: Clients, arn: str, specification: Mapping[str, Any], copies: Mapping[str, str]) -> Frozen:
     """The version as it is now, with its copies. copies: their ARNs in the further Regions"""
     region = arn.split(":")[3]
+    package = clients("sagemaker", region).describe_model_package(ModelPackageName=arn)
     return {
         "specification_sha256": sha256(specification),
-        "edited": edited(clients("sagemaker", region).describe_model_package(ModelPackageName=arn)),
-        "artifacts": artifacts_of(clients("s3", region), specification),
+        "edited": edited(package),
+        "artifacts": artifacts_of(clients("s3", region), {**package, "InferenceSpecification": specification}),
         "images": digests_of(clients, arn, specification),
         "copies": {where: copy_now(clients, where, copied) for where, copied in copies.items() if where != region},
     }
@@ -104,7 +106,7 @@ def copy_now(clients: Clients, region: str, arn: str) -> Frozen:
         "arn": arn,
         "specification_sha256": sha256(specification),
         "edited": edited(package),
-        "artifacts": artifacts_of(clients("s3", region), specification),
+        "artifacts": artifacts_of(clients("s3", region), package),
         "images": digests_of(clients, arn, specification),
     }
 
@@ -166,7 +168,7 @@ def changed_part(clients: Clients, name: str, was: Mapping[str, Any], since_buil
         return
     specification = now.get("InferenceSpecification", {})
     try:
-        artifacts = artifacts_of(clients("s3", region), specification)
+        artifacts = artifacts_of(clients("s3", region), now)
         images = digests_of(clients, was["arn"], specification)
     except UserError as error:
         yield f"{name}: {error}"

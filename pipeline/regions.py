@@ -25,7 +25,7 @@ from pipeline.images import ABSENT, described
 from pipeline.registry import IMAGE, Version, ensure_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
 from pipeline.sharing import model_bucket
-from pipeline.specification import comparable, urls_of
+from pipeline.specification import baseline_of, comparable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -150,9 +150,12 @@ def copied(sagemaker: SageMakerClient, version: Version, wanted: Mapping[str, An
     for summary in versions_of(sagemaker, version.group):
         if summary.get("ModelPackageDescription") == description(version):
             arn = str(summary["ModelPackageArn"])
-            there = sagemaker.describe_model_package(ModelPackageName=arn)["InferenceSpecification"]
+            package = sagemaker.describe_model_package(ModelPackageName=arn)
+            there = package["InferenceSpecification"]
             containers = [as_registered(container) for container in there["Containers"]]
             if comparable({**there, "Containers": containers}) != comparable(wanted):
+                continue
+            if len(baseline_of(package)) != len(version.baseline):
                 continue
             if summary["ModelApprovalStatus"] != "Approved":
                 raise UserError(
@@ -199,7 +202,7 @@ def description(version: Version) -> str:
 def copy(clients: Clients, settings: Settings, version: Version, region: str, wanted: Mapping[str, Any]) -> str:
     """Copy the artifacts, and register the copy, which runs what is wanted; its ARN."""
     home, there, target = clients("s3", settings.region), clients("s3", region), bucket_in(version, region)
-    for url in urls_of(version.specification):
+    for url in version.artifacts:
         bucket = url.removeprefix("s3://").partition("/")[0]
         say(f"copying {url} to s3://{target}")
         try:
@@ -225,8 +228,20 @@ def copy(clients: Clients, settings: Settings, version: Version, region: str, wa
         InferenceSpecification=wanted,  # type: ignore[arg-type]  # as described
         ModelApprovalStatus="Approved",
         CustomerMetadataProperties={SOURCE: version.arn},
+        **baseline_in(version, target),
     )["ModelPackageArn"]
     return ready(clients("sagemaker", region), str(arn))
+
+
+def baseline_in(version: Version, bucket: str) -> dict[str, Any]:
+    """What a copy is registered with so that it has the version's baseline; {} where that has none."""
+    if not version.baseline:
+        return {}
+    files = {
+        name: {"ContentType": "application/json", **moved({"S3Uri": url}, bucket)}
+        for name, url in zip(("Constraints", "Statistics"), version.baseline, strict=True)
+    }
+    return {"DriftCheckBaselines": {"ModelDataQuality": files}}
 
 
 def ready(sagemaker: SageMakerClient, arn: str) -> str:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.console import UserError, say
 from pipeline.frozen import etag_of
-from pipeline.specification import urls_of
+from pipeline.specification import baseline_of, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,6 +35,7 @@ IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a
 
 # What a training repository keeps with a version besides its metrics (seed-code/model-build/definition.py).
 ORIGIN = ("model", "columns", "data", "data-hash", "training-job", "commit", "author")
+COLUMNS = "baseline-columns"  # of a version's metadata: names of columns, with commas between them
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Version:
     specification: Mapping[str, Any]  # the whole InferenceSpecification
     description: str = ""  # why it was approved, in the words of who approved it
     origin: Mapping[str, str] = field(default_factory=dict)  # what the training repository says of it: ORIGIN
+    baseline: tuple[str, ...] = ()  # where its constraints and its statistics are, for a monitor
+    baseline_columns: tuple[str, ...] = ()  # of the baseline that the training repository names
 
     @property
     def model(self) -> str:
@@ -66,8 +69,8 @@ class Version:
 
     @property
     def artifacts(self) -> list[str]:
-        """Where the artifacts of all containers are, each once."""
-        return urls_of(self.specification)
+        """Where the artifacts of all containers and the baseline are, each once."""
+        return [*urls_of(self.specification), *self.baseline]
 
 
 # -- the group ---------------------------------------------------------------------------------
@@ -150,6 +153,8 @@ def read_version(package: Mapping[str, Any], approved_at: str, approved_by: Mapp
         specification=package["InferenceSpecification"],
         description=package.get("ApprovalDescription", ""),
         origin={key: value for key, value in package.get("CustomerMetadataProperties", {}).items() if key in ORIGIN},
+        baseline=baseline_of(package),
+        baseline_columns=tuple(filter(None, package.get("CustomerMetadataProperties", {}).get(COLUMNS, "").split(","))),
     )
 
 
@@ -180,7 +185,8 @@ def numbers(properties: Mapping[str, str]) -> dict[str, float]:
             number = float(value)
         except ValueError:
             continue
-        if math.isfinite(number) and name not in ORIGIN:  # the manifest is JSON, which has neither NaN nor infinity
+        # the manifest is JSON, which has neither NaN nor infinity
+        if math.isfinite(number) and name not in (*ORIGIN, COLUMNS):
             found[name] = number
     return found
 

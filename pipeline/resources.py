@@ -41,6 +41,14 @@ def by_metric(name: str) -> Callable[[Values], bool]:
     return lambda values: scaled(values) and not values["AsyncOutputS3Uri"] and values["ScalingMetric"] == name
 
 
+def monitored(values: Values) -> bool:
+    return values["MonitorHours"] != "0"
+
+
+def shown(values: Values) -> bool:
+    return values["Dashboard"] == "true" and values["EndpointKind"] != "batch"
+
+
 def limit(name: str) -> Callable[[Values], str]:
     return lambda values: f"more than {int(values[name]):,}"
 
@@ -123,11 +131,22 @@ RESOURCES = {
         says=lambda values: values["BatchSchedule"],
     ),
     "BatchFailures": Resource("alarm batch-failures", exists=by_batch),
+    "Monitor": Resource(
+        "monitor of data quality",
+        ("MonitorBaseline", "MonitorInstanceType", "SageMakerExecutionRoleName", "DataCaptureS3Uri", "VpcSubnetIds",
+         "VpcSecurityGroupIds"),
+        monitored, says=lambda values: f"every {int(values['MonitorHours'])} h",
+    ),
+    "Drift": Resource(
+        "alarm drift", ("MaximumDrift", "MonitorColumns"), monitored,
+        says=lambda values: f"more than {values['MaximumDrift']}",
+    ),
+    "DashboardOfEndpoint": Resource("dashboard", exists=shown),
 }  # fmt: skip
 
 NEEDED = {"EndpointKind", "MaximumInstanceCount", "AsyncOutputS3Uri", "InitialInstanceCount", "TrafficStepPercentage"}
 NEEDED |= {"ScalingMetric", "OfficeHoursStart", "OfficeHoursEnd", "OfficeHoursTimezone", "OfficeHoursInstanceCount"}
-NEEDED |= {"BatchSchedule"}
+NEEDED |= {"BatchSchedule", "Dashboard"}
 NEEDED |= {name for resource in RESOURCES.values() for name in resource.reached}
 
 

@@ -30,6 +30,7 @@ WRITTEN_HERE = (
     "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
     *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
     "CopyModelPackageNames", "SageMakerExecutionRoleName", "Release", "KeepInstanceCount", "BundleVersion",
+    "MonitorBaseline",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 SCHEMA = Rule(lambda value: is_text(value, 200), "the name of a file", '"./settings.schema.json"')
@@ -98,6 +99,11 @@ class Settings:
         """Of what the pipeline creates; the project's own are those that SageMaker gives a project's stack."""
         own = {"sagemaker:project-name": self.project, "sagemaker:project-id": self.project_id}
         return {**self.organization_tags, **own}
+
+    @property
+    def folder(self) -> str:
+        """The project's own in the model bucket."""
+        return f"{self.project}-{self.project_id}/"
 
     @property
     def call_as(self) -> CallAsType:

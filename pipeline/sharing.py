@@ -83,10 +83,7 @@ def check_place(settings: Settings, version: Version) -> None:
 
     Sharing it would let the stage's accounts read another project's model, or training data.
     """
-    bucket, folder = (
-        model_bucket(version.arn.split(":")[4], settings.region),
-        f"{settings.project}-{settings.project_id}/",
-    )
+    bucket, folder = model_bucket(version.arn.split(":")[4], settings.region), settings.folder
     for url in version.artifacts:
         found, _, key = url.removeprefix("s3://").partition("/")
         if found == bucket and not key.startswith(tuple(folder + name for name in FOLDERS)):

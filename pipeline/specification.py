@@ -14,6 +14,7 @@ from pipeline.console import UserError
 
 ANNOUNCED = ("image", "modeldataurl")  # what an event's containers are compared by
 SPELLED = {name.lower(): name for name in ("Containers", "Environment", "Image", "ImageDigest", "ModelDataUrl")}
+OF_MODELS = "s3://sagemaker-multi-account-models-"  # begins the buckets of 10-model-storage.yaml
 AGAIN = "Approve it again (set another approval status, then Approved) to deploy what it is now"
 
 
@@ -27,6 +28,16 @@ def urls_of(specification: Mapping[str, Any]) -> list[str]:
         found += [place.get(key, "") for place in places for key in ("S3Uri", "ManifestS3Uri")]
         found.append(container.get("AdditionalS3DataSource", {}).get("S3Uri", ""))
     return list(dict.fromkeys(url for url in found if url))
+
+
+def baseline_of(package: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where a version's baseline is, its constraints and statistics; () where it has none in a model bucket.
+
+    SageMaker API Reference, DriftCheckModelDataQuality: UpdateModelPackage cannot change it.
+    """
+    quality = (package.get("DriftCheckBaselines") or {}).get("ModelDataQuality") or {}
+    urls = tuple(str((quality.get(name) or {}).get("S3Uri", "")) for name in ("Constraints", "Statistics"))
+    return urls if all(url.startswith(OF_MODELS) for url in urls) else ()
 
 
 def prefixes_of(specification: Mapping[str, Any]) -> list[str]:

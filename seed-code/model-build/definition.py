@@ -15,6 +15,7 @@ from typing import Any
 
 from card import content
 from project import Project
+from steps.baseline import named
 from steps.metrics import GROUPS
 
 # never `latest`: that alias is years old
@@ -232,8 +233,9 @@ def preprocess_step(these: Names, project: Project) -> dict[str, Any]:
 
 
 def evaluate_step(these: Names, project: Project) -> dict[str, Any]:
-    inputs = {"model": get("Steps.Train.ModelArtifacts.S3ModelArtifacts"), "test": output_of("Preprocess", "test")}
-    step = processing_step(these, project, "evaluate", inputs, ("evaluation",))
+    inputs = {"model": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
+    inputs |= {name: output_of("Preprocess", name) for name in ("test", "train")}
+    step = processing_step(these, project, "evaluate", inputs, ("evaluation", "baseline"))
     written = {"PropertyFileName": "Evaluation", "OutputName": "evaluation", "FilePath": "evaluation.json"}
     return {**step, "PropertyFiles": [written]}
 
@@ -241,9 +243,11 @@ def evaluate_step(these: Names, project: Project) -> dict[str, Any]:
 def processing_step(
     these: Names, project: Project, script: str, inputs: dict[str, Any], outputs: tuple[str, ...]
 ) -> dict[str, Any]:
-    """A job that runs a script of steps/ in the framework's image."""
+    """A job that runs a script of steps/ in the framework's image. A baseline goes to the models, which are shared."""
     sources = {"code": join(get("Parameters.CodeUrl"), "files", "", on="/"), **inputs}
-    runs = f"{these.folder('data')}/runs"
+    runs, execution = f"{these.folder('data')}/runs", get("Execution.PipelineExecutionId")
+    places = {name: join(runs, execution, name, on="/") for name in outputs}
+    places["baseline"] = join(f"{these.folder('models')}/baselines", execution, on="/")
     return {
         "Name": script.capitalize(),
         "Type": "Processing",
@@ -271,7 +275,7 @@ def processing_step(
                     {
                         "OutputName": name,
                         "S3Output": {
-                            "S3Uri": join(runs, get("Execution.PipelineExecutionId"), name, on="/"),
+                            "S3Uri": places[name],
                             "LocalPath": f"{PROCESSING}/output/{name}",
                             "S3UploadMode": "EndOfJob",
                         },
@@ -344,7 +348,7 @@ def register_step(these: Names, project: Project) -> dict[str, Any]:
     }
     card = join(*content(project, image, metrics, filled))
     types = ["text/csv"] if project.framework == "xgboost" else ["text/csv", "application/json"]
-    arguments = {
+    arguments: dict[str, Any] = {
         "ModelPackageGroupName": these.model_group,
         "ModelPackageDescription": project.description,
         "ModelApprovalStatus": get("Parameters.ModelApprovalStatus"),
@@ -368,4 +372,11 @@ def register_step(these: Names, project: Project) -> dict[str, Any]:
         written = join(output_of("Evaluate", "evaluation"), "evaluation.json", on="/")
         quality = {"Statistics": {"ContentType": "application/json", "S3Uri": written}}
         arguments["ModelMetrics"] = {"ModelQuality": quality}
+        folder = output_of("Evaluate", "baseline")
+        files = {
+            name.capitalize(): {"ContentType": "application/json", "S3Uri": join(folder, f"{name}.json", on="/")}
+            for name in ("constraints", "statistics")
+        }
+        arguments["DriftCheckBaselines"] = {"ModelDataQuality": files}
+        arguments["CustomerMetadataProperties"]["baseline-columns"] = named(project.features)
     return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}

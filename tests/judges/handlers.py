@@ -44,7 +44,10 @@ PASSED = {  # the property with the role that is passed, and the service that it
     "AWS::CodePipeline::Pipeline": ("RoleArn", "codepipeline.amazonaws.com"),
     "AWS::SageMaker::EndpointConfig": ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
     "AWS::SageMaker::Model": ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
-}
+    "AWS::SageMaker::MonitoringSchedule": (
+        "MonitoringScheduleConfig.MonitoringJobDefinition.RoleArn", "sagemaker.amazonaws.com",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,10 @@ def asked(need: Need) -> list[tuple[str, dict[str, str]]]:
     if name in ("PassRole", "GetRole") and service == "iam" and resource.type in PASSED:
         role, receiver = PASSED[resource.type]
         keys = {"iam__passedtoservice": receiver} if name == "PassRole" else {}
-        return [(str(resource.properties[role]), keys)] if role in resource.properties else []
+        value: Any = resource.properties
+        for member in role.split("."):
+            value = value.get(member, {})
+        return [(str(value), keys)] if value else []
     if need.action == "iam:CreateServiceLinkedRole":
         linked = {"iam__awsservicename": "sagemaker.application-autoscaling.amazonaws.com"}
         return [(f"arn:aws:iam::{account}:{SCALING_ROLE}", linked)]

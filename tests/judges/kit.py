@@ -100,6 +100,10 @@ SAMPLE: dict[str, dict[str, str]] = {
         "ModelPackageName": f"arn:aws:sagemaker:{REGION}:{DATA_SCIENCE}:model-package/churn/1",
         "SageMakerExecutionRoleName": "sagemaker-role-staging",
         "MaximumInstanceCount": "2",
+        "DataCaptureS3Uri": "account",
+        "MonitorHours": "24",
+        "MonitorBaseline": "churn-p-a1b2c3d4e5f6/models/baselines/1",
+        "Dashboard": "true",
         "VolumeKmsKeyId": KEY.replace(DATA_SCIENCE, TARGET),
     },
     SIXTY: {"GitHubRepository": "my-company/kit", "Purpose": "publish"},
@@ -109,6 +113,10 @@ SELF_MANAGED = {"PermissionModel": "SELF_MANAGED", "OrganizationalUnitStagingId"
 
 ARNS = {  # of the resources that policies name (Service Authorization Reference, resource types)
     "AWS::CloudFormation::StackSet": f"arn:aws:cloudformation:{REGION}:{MANAGEMENT}:stackset/{{StackSetName}}:1a2b",
+    "AWS::CloudWatch::Dashboard": "arn:aws:cloudwatch::{account}:dashboard/{DashboardName}",
+    "AWS::SageMaker::MonitoringSchedule": (
+        "arn:aws:sagemaker:{region}:{account}:monitoring-schedule/{MonitoringScheduleName}"
+    ),
     "AWS::CloudWatch::Alarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{AlarmName}",
     "AWS::CodeBuild::Project": "arn:aws:codebuild:{region}:{account}:project/{Name}",
     "AWS::CodeCommit::Repository": "arn:aws:codecommit:{region}:{account}:{RepositoryName}",
@@ -242,6 +250,7 @@ HOLDERS: dict[str, tuple[Place, str] | str] = {
     "AlarmsRole": (Place(TWENTY, TARGET), "AlarmsRole"),
     "BatchRole": (Place(TWENTY, TARGET), "BatchRole"),
     "BatchStarterRole": (Place(TWENTY, TARGET), "BatchStarterRole"),
+    "MonitorRole": (Place(TWENTY, TARGET), "MonitorRole"),
     "AdministrationRole": (Place(TWENTY_ONE), "AdministrationRole"),
     "ExecutionRole": (Place(TWENTY_ONE, TARGET), "ExecutionRole"),
     "PublisherRole": (Place(SIXTY), "PublisherRole"),

@@ -49,9 +49,12 @@ def test_a_permission_that_is_taken_from_a_principal_is_noticed(holder: str) -> 
 
 def test_a_finding_says_the_template_the_resource_the_principal_and_the_permission() -> None:
     assert findings(Kit(taken=("ExecutionRole", "cloudwatch:UntagResource")), "ExecutionRole") == [
-        f"{FIFTY}: {name} (AWS::CloudWatch::Alarm, update): ExecutionRole may not cloudwatch:UntagResource"
-        for name in ("ServerErrors", "ClientErrors", "Latency")
-    ]
+        f"{FIFTY}: {name} (AWS::CloudWatch::{kind}, update): ExecutionRole may not cloudwatch:UntagResource"
+        for name, kind in (
+            ("ServerErrors", "Alarm"), ("ClientErrors", "Alarm"), ("Latency", "Alarm"), ("Drift", "Alarm"),
+            ("DashboardOfEndpoint", "Dashboard"),
+        )
+    ]  # fmt: skip
 
 
 def test_a_reason_ends_with_the_property_that_it_rests_on() -> None:

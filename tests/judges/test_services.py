@@ -28,7 +28,7 @@ def test_every_role_that_a_service_assumes_is_judged() -> None:
             awss_own = creation.place.file == NINE  # AWS's policy for SageMaker, and nothing of the kit's
             if not awss_own and any("Service" in statement["Principal"] for statement in trust["Statement"]):
                 assumed.add((resource.file, resource.name))
-    assert len(assumed) == 16
+    assert len(assumed) == 17
     assert assumed - judged == set()
 
 

@@ -50,7 +50,13 @@ def test_the_judges_have_nothing_to_say_of_a_template(path: Path) -> None:
 
 
 def alarm_edits() -> Iterator[tuple[str, Callable[[Any], object]]]:
+    metrics_of_drift = ("Drift", "Properties", "Metrics", 3, "MetricStat", "Metric")
+    for key in ("MetricName", "Namespace", "Dimensions"):
+        wrong = [] if key == "Dimensions" else "another"
+        yield f"Drift metric {key}", partial(put, path=(*metrics_of_drift, key), value=wrong)
     for name in of_type(TEMPLATES[ENDPOINT], "AWS::CloudWatch::Alarm"):
+        if name == "Drift":
+            continue
         for key, value in {
             "MetricName": "Errors",
             "Namespace": "AWS/Sagemaker",
@@ -59,7 +65,7 @@ def alarm_edits() -> Iterator[tuple[str, Callable[[Any], object]]]:
             "ActionsEnabled": False,
         }.items():
             yield f"{name} {key}", partial(put, path=(name, "Properties", key), value=value)
-        for place in range(len(TEMPLATES[ENDPOINT].resources[name]["Properties"]["Dimensions"])):
+        for place in range(len(TEMPLATES[ENDPOINT].resources[name]["Properties"].get("Dimensions", []))):
             for key in ("Name", "Value"):
                 yield (
                     f"{name} dimension {place} {key}",

@@ -273,12 +273,15 @@ OTHER = {  # of each setting a value that is not its default
     "OfficeHoursEnd": EVENING, "OfficeHoursTimezone": "Europe/Zurich", "OfficeHoursInstanceCount": "3",
     "BatchBucket": "batches", "BatchSchedule": "rate(1 day)",
     "BatchContentType": "application/jsonlines", "BatchAccept": "application/json", "BatchSplitType": "Line",
+    "MonitorHours": "12", "MonitorInstanceType": "ml.m5.large",
+    "MonitorColumns": ",".join("abcdefghij"), "MaximumDrift": "0.3", "Dashboard": "true",
 }  # fmt: skip
 BATCH = {"EndpointKind": "batch", "BatchBucket": "account"}
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"}
 BESIDES = [
     {}, {"EndpointKind": "serverless"}, ASYNCHRONOUS, SCALED, {**ASYNCHRONOUS, **SCALED}, CAPTURE,
     {**SCALED, "ScalingMetric": "concurrency"}, {**SCALED, **OFFICE_HOURS}, {**ASYNCHRONOUS, **SCALED, **OFFICE_HOURS},
+    {**CAPTURE, "MonitorHours": "24"},
     {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
     {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
     BATCH, {**BATCH, "BatchSchedule": "cron(0 3 * * ? *)", "BatchSplitType": "Line", "InitialInstanceCount": "2"},
@@ -349,6 +352,9 @@ def rules_refuse(given: dict[str, str]) -> bool:
         {"TrafficRoutingType": "LINEAR"},
         {"InstanceType": "ml.t2.medium", "MaximumInstanceCount": "2"},
         {"VpcSubnetIds": "account"},
+        {"MonitorHours": "24"},
+        {"EndpointKind": "serverless", "MonitorHours": "24"},
+        {**ASYNCHRONOUS, **CAPTURE, "MonitorHours": "24"},
         SCALED,
         {**SCALED, **OFFICE_HOURS},
         {**SCALED, "OfficeHoursStart": MORNING},

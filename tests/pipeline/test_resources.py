@@ -25,6 +25,7 @@ GIVEN = {
     "SageMakerProjectName": "iris", "SageMakerProjectId": "p-1", "StageName": "prod", "ModelPackageName": ARN,
     "SageMakerExecutionRoleName": "role",
 }  # fmt: skip
+TEN = ",".join("abcdefghij")
 KINDS = {
     "real-time": {"InitialInstanceCount": "2"},
     "scaled": {"MaximumInstanceCount": "4"},
@@ -42,6 +43,7 @@ KINDS = {
     "batch": {"EndpointKind": "batch", "BatchBucket": "account"},
     "scheduled": {"EndpointKind": "batch", "BatchBucket": "account", "BatchSchedule": "rate(1 hour)"},
     "captured": {"DataCaptureS3Uri": "account"},
+    "monitored": {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorBaseline": "b", "MonitorColumns": TEN},
     "accelerated": {"InstanceType": "ml.g5.xlarge"},
     "in a VPC": {"VpcSubnetIds": "subnet-2b", "VpcSecurityGroupIds": "sg-2b"},
 }
@@ -56,6 +58,8 @@ OTHERS = {
     "OfficeHoursEnd": "cron(2 9 ? * * *)", "OfficeHoursTimezone": "Europe/Zurich",
     "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2", "BatchBucket": "batches",
     "BatchSchedule": "rate(1 day)", "BatchContentType": "application/jsonlines", "BatchAccept": "application/json",
+    "MonitorInstanceType": "ml.m5.large",
+    "MonitorBaseline": "iris/c", "MonitorColumns": TEN.replace("a", "z"), "MaximumDrift": "0.3",
 }  # fmt: skip
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}  # never change
 # An output alone shows the first; Release stands for what it counts; copies change with the version.

@@ -23,6 +23,7 @@ from tests.support.deploy_repository import ENVIRONMENT
 DECLARED = declared_parameters((ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8"))
 BATCH = {"EndpointKind": "batch", "BatchBucket": "account"}
 SERVERLESS = {"EndpointKind": "serverless"}
+MONITOR = {"DataCaptureS3Uri": "account", "MonitorHours": "24"}
 TWO = {"InitialInstanceCount": "2"}
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account", "MaximumInstanceCount": "4"}
 SCALED = {"InstanceType": "ml.m5.large", "MaximumInstanceCount": "4"}
@@ -154,7 +155,22 @@ ROWS = (
     setting("VolumeKmsKeyId", "my key", "empty, or the id, alias or ARN of a KMS key", "alias/models"),
     setting("EnableNetworkIsolation", "yes", "one of true, false", "true"),
     setting("InstanceType", "ml.m5.large\n", "text without control characters", "ml.m5.large"),
+    setting("MonitorHours", "25", "a whole number from 0 to 24", "24", DataCaptureS3Uri="account"),
+    setting("MonitorInstanceType", "m5.large", "an instance type of SageMaker processing", "ml.m5.xlarge", **MONITOR),
+    setting("MonitorColumns", "age, income", "at most ten names of columns", "a,b,c,d,e,f,g,h,i,j", **MONITOR),
+    setting("MaximumDrift", "10%", "a number from 0.001 to 1", "0.2", **MONITOR),
+    setting("Dashboard", "yes", "one of true, false", "true"),
     # values that exclude each other
+    together("MonitorHours", "24", "a serverless endpoint has no captured data", "0", **SERVERLESS),
+    together(
+        "MonitorHours", "24", "only a real-time endpoint has a monitor", "0", EndpointKind="asynchronous",
+        AsyncOutputS3Uri="account",
+    ),
+    Wrong(
+        "Parameters.DataCaptureS3Uri", {"Parameters": {"MonitorHours": "24"}}, '""',
+        "a monitor looks at captured data", '"account"',
+    ),
+    together("MaximumDrift", "0.3", "no effect where MonitorHours is", "24"),
     together("DataCaptureS3Uri", "account", "a serverless endpoint cannot capture data", "", **SERVERLESS),
     together("EnableNetworkIsolation", "true", "a serverless endpoint cannot isolate", "false", **SERVERLESS),
     together("MaximumInstanceCount", "4", "a serverless endpoint has no instances to scale", "0", **SERVERLESS),
@@ -268,7 +284,7 @@ def test_a_wrong_setting_is_refused_with_file_path_value_rule_and_example(tmp_pa
 
 def test_every_setting_is_wrong_in_a_row_and_the_rows_are_counted() -> None:
     assert {row.path.removeprefix("Parameters.") for row in ROWS} >= DECLARED.keys() - set(WRITTEN_HERE)
-    assert len(ROWS) == 106
+    assert len(ROWS) == 115
 
 
 @pytest.mark.parametrize(

@@ -302,14 +302,24 @@ def test_the_guides_template_captures_notices_and_the_stages_that_ended(story: S
 def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_one_of_staging_does_not(
     story: Story,
 ) -> None:
-    for stage, account in story.setting.targets.items():
+    for stage, account in sorted(story.setting.targets.items(), reverse=True):
         name = f"{story.project_name}-{story.project_id}-{stage}-server-errors"
         there = story.owner(account).client("cloudwatch")
         there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="errors for a minute")
-    (notice,) = notices.received(story)
-    jsonschema.validate(notice, notices.schema())
-    assert (notice["notice"], notice["stage"], notice["account"]) == ("alarm", "prod", story.setting.targets["prod"])
-    assert (notice["project_id"], notice["reason"]) == (story.project_id, "errors for a minute")
+    name = f"{story.project_name}-{story.project_id}-prod-drift"  # of 50-endpoint.yaml, where a stage has a monitor
+    there.put_metric_alarm(
+        AlarmName=name, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )  # fmt: skip
+    there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a column drifted")
+    received = notices.received(story)
+    for notice in received:
+        jsonschema.validate(notice, notices.schema())
+        assert (notice["stage"], notice["account"]) == ("prod", story.setting.targets["prod"])
+        assert notice["project_id"] == story.project_id
+    reasons = sorted((notice["notice"], notice["reason"]) for notice in received)
+    assert reasons == [("alarm", "errors for a minute"), ("drift", "a column drifted")]
+    there.delete_alarms(AlarmNames=[name])
 
 
 def test_only_the_role_of_a_production_accounts_rule_may_send_alarms(story: Story) -> None:

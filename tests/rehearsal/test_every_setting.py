@@ -20,7 +20,7 @@ from pipeline.combinations import in_place
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import Payload
 from pipeline.settings import WRITTEN_HERE, problems_of
-from tests.support import ROOT
+from tests.support import ROOT, monitoring
 from tests.support.endpoint_stack import DATA, TEMPLATE, Place, target_account
 from tests.support.every_setting import (
     ASYNC,
@@ -197,6 +197,23 @@ def test_autoscaling_under_other_settings(place: Place) -> None:
         assert said_by_build(before, after) == []
         assert place.push("p-5", **after) == "UPDATE_COMPLETE"
     assert place.seen("p-5")["variant"]["InstanceType"] == "ml.m5.xlarge"
+
+
+def test_a_drifted_iris_raises_the_alarm_and_one_like_the_training_data_does_not(place: Place) -> None:
+    settings = monitoring.with_baseline(place, "p-9")
+    assert said_by_build({}, settings) == []
+    assert place.push("p-9", **settings) == "CREATE_COMPLETE"
+    monitoring.ask(place, "p-9", 0.0)
+    monitoring.execution(place, "p-9", "Completed")
+    assert monitoring.alarm(place, "p-9") == "OK"
+    monitoring.ask(place, "p-9", 2.0)
+    found = monitoring.execution(place, "p-9", "CompletedWithViolations")
+    assert monitoring.alarm(place, "p-9") == "ALARM"
+    drifted = dict.fromkeys(monitoring.NAMES[1:], "baseline_drift_check")
+    assert drifted.items() <= monitoring.violations(place, found).items()
+    assert place.seen("p-9")["endpoint"].get("FailureReason") is None, "it rolls nothing back"
+    assert place.push("p-9", DataCaptureS3Uri="account") == "UPDATE_COMPLETE"
+    assert place.seen("p-9")["monitor"] == {}
 
 
 def test_a_serverless_endpoint_becomes_a_real_time_one_and_not_the_other_way(place: Place) -> None:

@@ -138,9 +138,9 @@ def test_policies_with_mistakes_are_found_with_their_place() -> None:
 def test_every_policy_of_a_template_is_found_and_has_no_function_left() -> None:
     found = {policy.name: policy.document for policy in policies(TEMPLATES["20"])}
     assert {name.split(".")[0] for name in found} == {
-        "AlarmsRole", "BatchRole", "BatchStarterRole", "ConsumerRole", "ModelRole", "TesterRole",
+        "AlarmsRole", "BatchRole", "BatchStarterRole", "ConsumerRole", "ModelRole", "MonitorRole", "TesterRole",
     }  # fmt: skip
-    assert sum(name.endswith("PolicyDocument") and "Assume" not in name for name in found) == 12
+    assert sum(name.endswith("PolicyDocument") and "Assume" not in name for name in found) == 14
     text = json.dumps(list(found.values()))
     assert "Fn::" not in text
     assert set(re.findall(r"\$\{[^}]*\}", text)) == {  # variables of the policy, not of the template

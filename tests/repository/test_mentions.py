@@ -37,6 +37,7 @@ MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     ".multi-account-deployment.json",
     ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "NUMBER.json", "deployment.json", "environment.yaml",
     "changes.md", "main.py", "diabetes.csv",
+    "model-monitor.json",
     "eu.yaml", "evaluation.json", "history.json", "index.py", "manifest.json", "models.json", "models.yaml",
     "policies.json",
     "probe-results.json", "report.json",

@@ -42,6 +42,11 @@ WHERE = {  # every template but the endpoint's, and what it is deployed for
     kit.THIRTY: "project",
     kit.FORTY: "project, each stage",
 }
+PLAIN = {
+    "MaximumInstanceCount": "0", "VolumeKmsKeyId": "", "DataCaptureS3Uri": "", "MonitorHours": "0",
+    "Dashboard": "false",
+}  # fmt: skip
+WATCHED = {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorBaseline": "b", "Dashboard": "true"}
 REQUESTS, SECONDS = 1_000_000, 0.1  # of a serverless endpoint; its cost is in proportion
 
 
@@ -77,7 +82,8 @@ def idle(resource: kit.Resource) -> tuple[str, float]:
         return "", 0
     if "of" in row and resource.properties["PolicyType"] != row["of"]:
         return "", 0
-    return row["idle"], row.get("times", 1)
+    metrics = [one for one in resource.properties.get("Metrics", []) if "MetricStat" in one]  # each is charged
+    return row["idle"], row.get("times", len(metrics) or 1)
 
 
 def charged(resources: Iterable[kit.Resource]) -> Counter[str]:
@@ -121,15 +127,16 @@ class Endpoint:
     instances: int
     instance: str
     alarms: int
+    dashboards: int = 0
 
     @property
     def month(self) -> float:
         running = self.instances * hourly(self.instance) * HOURS if self.instances else 0
-        return running + self.alarms * price("alarm")
+        return running + self.alarms * price("alarm") + self.dashboards * price("dashboard")
 
 
 def endpoint(name: str, **given: str) -> Endpoint:
-    found = made(kit.FIFTY, MaximumInstanceCount=given.pop("MaximumInstanceCount", "0"), VolumeKmsKeyId="", **given)
+    found = made(kit.FIFTY, **{**PLAIN, **given})
     by_type = {resource.type: resource.properties for resource in found}
     variants = by_type.get("AWS::SageMaker::EndpointConfig", {}).get(
         "ProductionVariants", [{}]
@@ -137,7 +144,8 @@ def endpoint(name: str, **given: str) -> Endpoint:
     variant = variants[0]
     least = by_type.get("AWS::ApplicationAutoScaling::ScalableTarget", {}).get("MinCapacity")
     count = int(variant.get("InitialInstanceCount", 0) if least is None else least)
-    return Endpoint(name, count, variant.get("InstanceType", ""), charged(found)["alarm"])
+    idling = charged(found)
+    return Endpoint(name, count, variant.get("InstanceType", ""), idling["alarm"], idling["dashboard"])
 
 
 def seeded(stage: str) -> dict[str, str]:
@@ -151,6 +159,7 @@ def endpoints() -> list[Endpoint]:
         endpoint("staging, as the seed code has it", **seeded("staging")),
         endpoint("production, as the seed code has it", **seeded("prod")),
         endpoint("real-time, scaled between one and two instances", MaximumInstanceCount="2"),
+        endpoint("real-time, with a monitor and a dashboard", **WATCHED),
         endpoint("asynchronous, one instance at all hours", **answers),
         endpoint("asynchronous, scaled down to none", MaximumInstanceCount="2", **answers),
         endpoint("serverless, 2 GB", EndpointKind="serverless"),
@@ -282,7 +291,9 @@ def months() -> Iterator[str]:
     )
     serving = REQUESTS * SECONDS * price("serverless-second")
     yield (
-        f"The alarms are those of the template, and the two that each target tracking policy makes.\n"
+        f"The alarms are those of the template, and the two that each target tracking policy makes; the one on drift\n"
+        f"counts ten times, for its ten metrics. A monitor's jobs come to it: {money(price('monitor') * 30 / 6)} for\n"
+        f"ten minutes a day.\n"
         f"{REQUESTS:,} requests of {SECONDS} seconds to the serverless endpoint cost {money(serving)} more, and "
         f"${price('serverless-data')} a GB of data.\n"
     )

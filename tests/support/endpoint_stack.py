@@ -28,6 +28,7 @@ from tests.support.sagemaker_world import (
     share_group,
     specification,
     train,
+    whole_template,
 )
 from tests.support.waiting import until
 
@@ -61,7 +62,8 @@ class Place:
         cloudformation = self.there("cloudformation")
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
         known = {one["StackName"] for one in cloudformation.list_stacks()["StackSummaries"]}
-        asked = {"StackName": name, "TemplateBody": body, "Parameters": given, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+        asked = {"StackName": name, "Parameters": given, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+        asked |= whole_template(self.cloud, body, OTHER)
         try:
             (cloudformation.update_stack if name in known else cloudformation.create_stack)(**asked)
         except ClientError as error:
@@ -111,6 +113,10 @@ class Place:
         resource = {"ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{name}/variant/AllTraffic"}
         targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource["ResourceId"]])
         stack = self.there("cloudformation").describe_stacks(StackName=project)["Stacks"][0]
+        try:
+            monitor = sagemaker.describe_monitoring_schedule(MonitoringScheduleName=f"{name}-m")
+        except ClientError:
+            monitor = {}
         return {
             "endpoint": endpoint,
             "deployment": endpoint.get("LastDeploymentConfig", {}),
@@ -121,6 +127,8 @@ class Place:
                 alarm["AlarmName"].removeprefix(f"{name}-"): alarm
                 for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
             },
+            "monitor": monitor,
+            "dashboards": [one["DashboardName"] for one in cloudwatch.list_dashboards()["DashboardEntries"]],
             "target": next(iter(targets["ScalableTargets"]), {}),
             "policies": {p["PolicyName"]: p for p in scaling.describe_scaling_policies(**resource)["ScalingPolicies"]},
             "scheduled": {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.endpoint_stack import DATA
+from tests.support.sagemaker_world import BUCKET
 
 STARTUP = "ContainerStartupHealthCheckTimeoutInSeconds"
 NETWORK = {"subnet-1": "subnet-0a1b", "subnet-2": "subnet-0c2d", "security-group": "sg-0e3f"}
@@ -29,6 +30,8 @@ MORNING, EVENING = "cron(0 7 ? * MON-FRI *)", "cron(0 19 ? * MON-FRI *)"
 CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 GPU, GPU_AMI = "ml.p3.2xlarge", "al2-ami-sagemaker-inference-gpu-2"  # a type without a disk of its own
 COPIED = {"CopyRegions": "us-east-1,none,none"}
+CRON, CLUSTER = "cron(0 0/12 ? * * *)", ("MonitoringResources", "ClusterConfig", "InstanceType")
+STATISTICS = ("BaselineConfig", "StatisticsResource", "S3Uri")
 VERSION = "@version2"  # stands for the ARN of the second version
 Seen = Mapping[str, Any]
 
@@ -142,6 +145,24 @@ def arrival_bucket(seen: Seen) -> Any:
     return seen["patterns"][0]["detail"]["bucket"]["name"]
 
 
+def monitor(*path: str) -> Callable[[Seen], Any]:
+    def look(seen: Seen) -> Any:
+        found = seen["monitor"]["MonitoringScheduleConfig"]
+        for part in path:
+            found = found[part]
+        return found
+
+    return look
+
+
+def monitor_job(*path: str) -> Callable[[Seen], Any]:
+    return monitor("MonitoringJobDefinition", *path)
+
+
+def drifting(seen: Seen) -> Any:
+    return seen["alarms"]["drift"]["Metrics"][1]["MetricStat"]["Metric"]["MetricName"]
+
+
 ASYNC, SERVERLESS, BATCH = "p-2", "p-3", "p-8"
 KINDS = {
     "p-1": {},
@@ -187,6 +208,12 @@ ROWS = [
     Row("OfficeHoursEnd", EVENING, office_hours("end", "Schedule"), EVENING, batch=4),
     Row("OfficeHoursTimezone", "Europe/Zurich", office_hours("start", "Timezone"), "Europe/Zurich", batch=4),
     Row("OfficeHoursInstanceCount", "2", office_hours("start", "MinCapacity"), 2, batch=4),
+    Row("MonitorHours", "12", monitor("ScheduleConfig", "ScheduleExpression"), CRON, batch=5, more=CAPTURE),
+    Row("MonitorInstanceType", "ml.m5.large", monitor_job(*CLUSTER), "ml.m5.large", batch=5),
+    Row("MonitorBaseline", "b", monitor_job(*STATISTICS), f"s3://{BUCKET}/b/statistics.json", batch=5),
+    Row("MonitorColumns", ",".join(["answer"] * 10), drifting, "feature_baseline_drift_answer", batch=5),
+    Row("MaximumDrift", "0.3", threshold("drift"), 0.3, batch=5),
+    Row("Dashboard", "true", lambda seen: seen["dashboards"], ["iris-p-1-prod-us-east-1"], batch=5),
     Row("AsyncOutputS3Uri", f"s3://{DATA}/x", answers, f"s3://{DATA}/x/iris-p-2-prod/answers", kind=ASYNC),
     Row("TargetBacklogPerInstance", "2", target_value("backlog-per-instance"), 2.0, kind=ASYNC, more=SCALED),
     Row("ServerlessMemorySizeInMB", "4096", serverless("MemorySizeInMB"), 4096, kind=SERVERLESS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from awslang.template.template import INLINE_BYTES
 from localaws.cloud import Cloud
 from scripts.rehearsal.embedded import xgboost_image
 from tests.support import ROOT
@@ -21,6 +22,17 @@ HYPERPARAMETERS = {"objective": "multi:softmax", "num_class": "3", "num_round": 
 
 def client(cloud: Cloud, service: str, account: str = ACCOUNT) -> Any:
     return cloud.root(account, REGION).client(service)
+
+
+def whole_template(cloud: Cloud, body: str, account: str = ACCOUNT) -> dict[str, str]:
+    """A template as a request takes it: by its URL where it is too long, as the pipeline's stages do."""
+    if len(body.encode()) <= INLINE_BYTES:
+        return {"TemplateBody": body}
+    s3, bucket = client(cloud, "s3", account), f"templates-{account}"
+    if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="template.yaml", Body=body.encode())
+    return {"TemplateURL": f"https://{bucket}.s3.{REGION}.amazonaws.com/template.yaml"}
 
 
 def make_trainer(cloud: Cloud, name: str = "trainer", account: str = ACCOUNT) -> str:

@@ -38,6 +38,7 @@ from tests.support.sagemaker_world import (
     make_trainer,
     specification,
     train,
+    whole_template,
 )
 from tests.support.waiting import until
 
@@ -141,7 +142,7 @@ def deploy(cloud: Cloud, version: str, template: str = TEMPLATE, **changed: str)
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
     known = cloudformation.list_stacks()["StackSummaries"]
     (cloudformation.update_stack if known else cloudformation.create_stack)(
-        StackName="endpoint", TemplateBody=template, Parameters=given
+        StackName="endpoint", Parameters=given, **whole_template(cloud, template)
     )
 
     def ended() -> Any:

@@ -57,15 +57,9 @@ def find(call: Call, name: str) -> dict[str, Any]:
 def create_data_quality_job_definition(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(params, "CreateDataQualityJobDefinition", *SHOWN, "Tags")
-    check_baseline(params.get("DataQualityBaselineConfig", {}))
-    check_application(call.cloud, call.region, params["DataQualityAppSpecification"])
-    check_input(call, params["DataQualityJobInput"])
-    check_output(params["DataQualityJobOutputConfig"])
-    check_resources(params["JobResources"]["ClusterConfig"])
-    check_network(params.get("NetworkConfig", {}))
     name = params["JobDefinitionName"]
     whole = arn("sagemaker", call.region, call.account, f"data-quality-job-definition/{name}")
-    base.service_role(call.cloud, params["RoleArn"], call.region, call.account, whole)
+    check(call, params, whole)
     shown = {member: params[member] for member in SHOWN if member in params}
     shown = {"StoppingCondition": {"MaxRuntimeInSeconds": LONGEST}} | shown
     with state(call).lock:
@@ -74,6 +68,33 @@ def create_data_quality_job_definition(call: Call) -> dict[str, Any]:
         state(call).by_name[name] = shown | {"JobDefinitionArn": whole, "CreationTime": base.now()}
     base.put_tags(call.cloud, whole, params.get("Tags", []))
     return {"JobDefinitionArn": whole}
+
+
+# Of a schedule's own MonitoringJobDefinition: what a data quality job definition calls the same.
+WITHIN = {
+    "BaselineConfig": "DataQualityBaselineConfig", "MonitoringAppSpecification": "DataQualityAppSpecification",
+    "MonitoringOutputConfig": "DataQualityJobOutputConfig", "MonitoringResources": "JobResources",
+    "NetworkConfig": "NetworkConfig", "RoleArn": "RoleArn", "StoppingCondition": "StoppingCondition",
+}  # fmt: skip
+
+
+def within(given: dict[str, Any]) -> dict[str, Any]:
+    """The definition that a schedule holds itself, as a data quality job definition has it."""
+    base.only(given, "MonitoringJobDefinition", *WITHIN, "MonitoringInputs")
+    found = {name: given[own] for own, name in WITHIN.items() if own in given}
+    (one,) = given["MonitoringInputs"]
+    return {"StoppingCondition": {"MaxRuntimeInSeconds": LONGEST}} | found | {"DataQualityJobInput": one}
+
+
+def check(call: Call, definition: dict[str, Any], whole: str) -> None:
+    """ValidationException for what AWS refuses, NotSupported for what only AWS has. whole: the ARN of what holds it"""
+    check_baseline(definition.get("DataQualityBaselineConfig", {}))
+    check_application(call.cloud, call.region, definition["DataQualityAppSpecification"])
+    check_input(call, definition["DataQualityJobInput"])
+    check_output(definition["DataQualityJobOutputConfig"])
+    check_resources(definition["JobResources"]["ClusterConfig"])
+    check_network(definition.get("NetworkConfig", {}))
+    base.service_role(call.cloud, definition["RoleArn"], call.region, call.account, whole)
 
 
 def check_baseline(config: dict[str, Any]) -> None:

@@ -33,8 +33,8 @@ def summary(shown: dict[str, Any], at: datetime) -> dict[str, Any]:
         "LastModifiedTime": at,
         "MonitoringExecutionStatus": "InProgress",
         "EndpointName": shown["EndpointName"],
-        "MonitoringJobDefinitionName": shown["MonitoringScheduleConfig"]["MonitoringJobDefinitionName"],
         "MonitoringType": shown["MonitoringType"],
+        **{k: v for k, v in shown["MonitoringScheduleConfig"].items() if k == "MonitoringJobDefinitionName"},
     }
 
 
@@ -45,10 +45,7 @@ def run(
     """The whole execution; found: its summary. What fails is said there."""
     status, reason = "Failed", DEFECT
     try:
-        definitions = cloud.state(monitor_definitions.Definitions, account, region).by_name
-        definition = definitions.get(found["MonitoringJobDefinitionName"])
-        if definition is None:
-            raise JobFailed(f"Could not find data quality job definition {found['MonitoringJobDefinitionName']}.")
+        definition = definition_of(cloud, account, region, schedule["MonitoringScheduleConfig"])
         captured, keys = place_of(cloud, account, region, definition, window)
         name = f"model-monitoring-{window[1]:%Y%m%d%H%M}-{new_id().replace('-', '')[:24]}"
         job = begin(cloud, account, region, name, definition, schedule, captured, window)
@@ -61,6 +58,17 @@ def run(
         if reason:
             found["FailureReason"] = reason[: processing.KILOBYTE]
         cloud.changed(schedule["MonitoringScheduleArn"])
+
+
+def definition_of(cloud: Cloud, account: str, region: str, config: dict[str, Any]) -> dict[str, Any]:
+    """What a schedule does, by its own definition or by that which it names. JobFailed where that is gone"""
+    if "MonitoringJobDefinition" in config:
+        return monitor_definitions.within(config["MonitoringJobDefinition"])
+    definitions = cloud.state(monitor_definitions.Definitions, account, region).by_name
+    found = definitions.get(config["MonitoringJobDefinitionName"])
+    if found is None:
+        raise JobFailed(f"Could not find data quality job definition {config['MonitoringJobDefinitionName']}.")
+    return found
 
 
 def place_of(

@@ -3,8 +3,8 @@
 CreateMonitoringSchedule, UpdateMonitoringSchedule, DescribeMonitoringSchedule, ListMonitoringSchedules,
 StartMonitoringSchedule, StopMonitoringSchedule, DeleteMonitoringSchedule and ListMonitoringExecutions (SageMaker API
 Reference, the page of each operation; Developer Guide, "The cron expression for monitoring schedule"). Schedules of
-data quality by the hour, with a definition of their own; a definition within the schedule, NOW and the other kinds of
-monitors are refused by name. An execution begins after as many hours, shortened as all waiting of AWS is here, and
+data quality by the hour, with a definition within or of its own; NOW and the other kinds of monitors are refused by
+name. An execution begins after as many hours, shortened as all waiting of AWS is here, and
 not at the full hour with the delay that AWS has.
 """
 
@@ -82,17 +82,27 @@ def checked(call: Call) -> dict[str, Any]:
     """What the request asks for, as it is shown."""
     config = call.params["MonitoringScheduleConfig"]
     base.only(
-        config, "MonitoringScheduleConfig", "ScheduleConfig", "MonitoringJobDefinitionName", "MonitoringType"
+        config, "MonitoringScheduleConfig", "ScheduleConfig", "MonitoringJobDefinition", "MonitoringJobDefinitionName",
+        "MonitoringType",
     )  # fmt: skip
-    if config.get("MonitoringType") != "DataQuality":
-        raise NotSupported(f"a monitoring schedule of the type {config.get('MonitoringType', 'that is not named')}")
-    if "ScheduleConfig" not in config or "MonitoringJobDefinitionName" not in config:
-        raise NotSupported("a monitoring schedule without ScheduleConfig or MonitoringJobDefinitionName")
+    if config.get("MonitoringType", "DataQuality") != "DataQuality":
+        raise NotSupported(f"a monitoring schedule of the type {config['MonitoringType']}")
+    if "ScheduleConfig" not in config:
+        raise NotSupported("a monitoring schedule without ScheduleConfig")
+    if ("MonitoringJobDefinition" in config) is ("MonitoringJobDefinitionName" in config):
+        raise invalid("Exactly one of MonitoringJobDefinition and MonitoringJobDefinitionName must be given.")
     base.only(config["ScheduleConfig"], "ScheduleConfig", "ScheduleExpression")
     hours(config["ScheduleConfig"]["ScheduleExpression"])
-    definition = monitor_definitions.find(call, config["MonitoringJobDefinitionName"])
+    if "MonitoringJobDefinition" in config:
+        definition = monitor_definitions.within(config["MonitoringJobDefinition"])
+        name = call.params["MonitoringScheduleName"]
+        monitor_definitions.check(
+            call, definition, arn("sagemaker", call.region, call.account, f"monitoring-schedule/{name}")
+        )
+    else:
+        definition = monitor_definitions.find(call, config["MonitoringJobDefinitionName"])
     return {
-        "MonitoringScheduleConfig": config,
+        "MonitoringScheduleConfig": {"MonitoringType": "DataQuality", **config},
         "MonitoringType": "DataQuality",
         "EndpointName": monitor_definitions.endpoint_of(definition),
         "LastModifiedTime": base.now(),
@@ -158,18 +168,14 @@ def describe_monitoring_schedule(call: Call) -> dict[str, Any]:
 @sagemaker.operation("ListMonitoringSchedules")
 def list_monitoring_schedules(call: Call) -> dict[str, Any]:
     params = call.params
-    every = [
-        one.shown
-        | {"MonitoringJobDefinitionName": one.shown["MonitoringScheduleConfig"]["MonitoringJobDefinitionName"]}
-        for one in list(state(call).by_name.values())
-    ]
-    items = [{name: shown[name] for name in SUMMARY} for shown in every]
+    every = [{**one.shown["MonitoringScheduleConfig"], **one.shown} for one in list(state(call).by_name.values())]
+    items = [{name: shown[name] for name in SUMMARY if name in shown} for shown in every]
     for asked, member in (
         ("EndpointName", "EndpointName"), ("StatusEquals", "MonitoringScheduleStatus"),
         ("MonitoringJobDefinitionName", "MonitoringJobDefinitionName"), ("MonitoringTypeEquals", "MonitoringType"),
     ):  # fmt: skip
         if asked in params:
-            items = [item for item in items if item[member] == params[asked]]
+            items = [item for item in items if item.get(member) == params[asked]]
     found = base.selected(items, params, "MonitoringScheduleName", sorts={"Status": "MonitoringScheduleStatus"})
     return base.page(found, params, "MonitoringScheduleSummaries")
 
@@ -204,7 +210,7 @@ def list_monitoring_executions(call: Call) -> dict[str, Any]:
         ("MonitoringTypeEquals", "MonitoringType"),
     ):  # fmt: skip
         if asked in params:
-            items = [item for item in items if item[member] == params[asked]]
+            items = [item for item in items if item.get(member) == params[asked]]
     for asked, sign in (("ScheduledTimeAfter", 1), ("ScheduledTimeBefore", -1)):
         if asked in params:
             bound = base.aware(params[asked])

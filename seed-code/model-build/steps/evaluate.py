@@ -1,5 +1,7 @@
 """Evaluate: the model and the rows of the test in; evaluation.json, report.html and golden-payloads.json out.
 
+And of the rows of the training, the baseline of a monitor (baseline.py).
+
 evaluation.json has the form of SageMaker's model quality reports (metrics.py): the pipeline compares it with the bounds
 of project.toml, and Studio shows it with the version. report.html is for people. golden-payloads.json (payloads.py) has
 a few rows with what the model answers: a first version of the file with which the deploy repository tests deployments.
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from steps import baseline
 from steps.common import LOCAL, Settings, UserError, number, read_rows, run, settings
 from steps.metrics import GROUPS, NAMES, Answer, report
 from steps.payloads import golden
@@ -76,6 +79,11 @@ def evaluate(model_dir: Path, test: Path, output: Path, these: Settings) -> dict
     return found
 
 
+def write_baseline(model_dir: Path, train: Path, output: Path, these: Settings) -> None:
+    rows = read_rows(train)
+    baseline.write(output, baseline.baseline(these.features, rows, predictions(model_dir, rows, these)))
+
+
 def unpack(archive: Path, folder: Path) -> Path:
     """The files of model.tar.gz; UserError for one that leads out of the folder."""
     with tarfile.open(archive) as tar:
@@ -91,6 +99,7 @@ def step(local: bool) -> None:
     these = settings()
     if local:
         evaluate(LOCAL / "model", LOCAL / "test", LOCAL / "evaluation", these)
+        write_baseline(LOCAL / "model", LOCAL / "train", LOCAL / "baseline", these)
         print(
             f"{LOCAL / 'evaluation/report.html'} shows it; golden-payloads.json beside it is for the deploy repository"
         )
@@ -98,6 +107,7 @@ def step(local: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model_dir = unpack(CONTAINER / "input/model/model.tar.gz", Path(folder))
         evaluate(model_dir, CONTAINER / "input/test", CONTAINER / "output/evaluation", these)
+        write_baseline(model_dir, CONTAINER / "input/train", CONTAINER / "output/baseline", these)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 import start
 from project import ROOT, read
 from sklearn import metrics as reference
-from steps import evaluate, inference, preprocess, train
+from steps import baseline, evaluate, inference, preprocess, train
 from steps.common import Settings, Table, UserError, read_table, write_rows
 from steps.metrics import Answer, report
 from steps.payloads import payload
@@ -169,3 +169,31 @@ def test_the_code_that_is_uploaded_starts_where_the_containers_start_it() -> Non
     assert files == start.code_files(project)
     assert start.code_files(replace(project, pipeline="short")) == {}
     assert not (ROOT / "steps/settings.json").exists()
+
+
+def test_the_baseline_is_of_the_training_rows_with_the_models_answers_before_them(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    write_rows(tmp_path / "train" / "train.csv", ROWS)
+    evaluate.write_baseline(model_dir, tmp_path / "train", tmp_path / "baseline", SETTINGS)
+    statistics, constraints = (
+        json.loads((tmp_path / "baseline" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("statistics", "constraints")
+    )
+    answer, size, colour = statistics["features"]
+    assert [feature["name"] for feature in statistics["features"]] == ["answer", "size", "colour"]
+    assert statistics["dataset"] == {"item_count": 40}
+    assert answer["string_statistics"]["distinct_count"] == 2
+    assert size["numerical_statistics"]["common"] == {"num_present": 20, "num_missing": 20}
+    assert size["numerical_statistics"]["distribution"]["kll"]["sketch"]["data"] == [[1.0] * 10 + [3.0] * 10]
+    assert [feature["completeness"] for feature in constraints["features"]] == [1.0, 0.5, 1.0]
+    assert constraints["features"][2]["string_constraints"] == {"domains": ["blue", "red"]}
+    assert colour["inferred_type"] == "String"
+
+
+def test_columns_have_names_that_a_monitor_takes() -> None:
+    assert baseline.column_name("Sepal Length (cm)") == "sepal_length_cm"
+    assert baseline.named(["column 2", "Ärger"]) == "column_2,rger"
+    assert len(baseline.named(["x" * 60] * 12)) <= 256
+    several = baseline.baseline(["a"], [["0", "1"]], [Answer("0", [0.1, 0.9], given=[0.1, 0.9])])
+    assert [f["name"] for f in several["statistics.json"]["features"]] == ["answer_0", "answer_1", "a"]

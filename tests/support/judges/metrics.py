@@ -9,7 +9,7 @@ dimensions), and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,9 @@ PUBLISHED = {
         for name in ("CPU", "Disk", "GPU", "GPUMemory", "Memory")
     },
 }
+# Of a monitor, for each column ("CloudWatch Metrics"; namespace and dimensions as AWS's samples have them).
+OF_A_COLUMN = ("aws/sagemaker/Endpoints/data-metrics", "feature_baseline_drift_")
+DISTANCE = Metric("None", ("Average", "Maximum", "Minimum", "Sum"), ({"Endpoint", "MonitoringSchedule"},))
 # The unit that the name of a property or of a parameter carries, longest first.
 UNITS = (
     "Microseconds",
@@ -101,16 +104,19 @@ def alarms(name: str, template: Template) -> Iterator[str]:
     for endpoint in of_type(template, "AWS::SageMaker::Endpoint"):
         endpoints.add(made.resource(endpoint)["EndpointName"])
     machines = {f"<{machine}.Ref>" for machine in of_type(template, "AWS::StepFunctions::StateMachine")}
+    schedules = of_type(template, "AWS::SageMaker::MonitoringSchedule")
+    monitors = {made.resource(schedule)["MonitoringScheduleName"] for schedule in schedules}
     own = {
         "VariantName": variants, "EndpointName": endpoints, "EndpointConfigName": configs, "StateMachineArn": machines,
+        "Endpoint": endpoints, "MonitoringSchedule": monitors,
     }  # fmt: skip
-    watching = {alarm: there(template, alarm) for alarm in of_type(template, "AWS::CloudWatch::Alarm")}
+    watching = dict(watched(template, of_type(template, "AWS::CloudWatch::Alarm")))
     for policy in of_type(template, "AWS::ApplicationAutoScaling::ScalingPolicy"):
         for path, node in walk(made.resource(policy)):
             if path[-1:] == ("CustomizedMetricSpecification",):
                 watching[policy] = node
     for alarm, values in watching.items():
-        metric = PUBLISHED.get((values.get("Namespace", ""), values.get("MetricName", "")))
+        metric = published(values)
         if metric is None:
             yield f"{name}: {alarm}: nothing publishes {values.get('MetricName')} in {values.get('Namespace')}"
             continue
@@ -130,6 +136,27 @@ def alarms(name: str, template: Template) -> Iterator[str]:
             yield f"{name}: {alarm}: {statistic} of {values['MetricName']} says nothing ({others} do)"
         yield from (f"{name}: {alarm}: {said}" for said in _never(values, metric))
     yield from (f"{name}: {said}" for said in _rollback(template, made, watching))
+
+
+def watched(template: Template, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each metric of an alarm, with the alarm's properties; one of an expression by its id beside the alarm's name."""
+    for name in names:
+        properties = there(template, name)
+        if "Metrics" not in properties:
+            yield name, properties
+        for query in properties.get("Metrics", []):
+            if "MetricStat" in query:
+                yield (
+                    f"{name}.{query['Id']}",
+                    {**query["MetricStat"]["Metric"], "Statistic": query["MetricStat"]["Stat"]},
+                )
+
+
+def published(values: dict[str, Any]) -> Metric | None:
+    namespace, metric = values.get("Namespace", ""), values.get("MetricName", "")
+    if namespace == OF_A_COLUMN[0] and metric.startswith(OF_A_COLUMN[1]):
+        return DISTANCE
+    return PUBLISHED.get((namespace, metric))
 
 
 def _never(values: dict[str, Any], metric: Metric) -> Iterator[str]:

@@ -236,6 +236,8 @@ PEOPLE = [
     kit_role("another project's gate", "GateRole", "gate", "churn-p-2"),
     role("the model in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging"),
     role("the model in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod"),
+    role("the monitor in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-monitor"),
+    role("the monitor in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-monitor"),
     role("the tester in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-tester", tags=PROJECT_TAGS),
     role("the tester in staging without a project", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-tester"),
     role(

@@ -31,6 +31,12 @@ def objects() -> Iterator[Thing]:
         "a copy of a model": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", {}),
         "a copy shared with staging": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", SHARED["staging"]),
         "a copy shared with production": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", SHARED["prod"]),
+        "a baseline shared with staging": (f"{MODELS}-{REGION}/{NAME}/models/baselines/1/a.json", SHARED["staging"]),
+        "a baseline shared with production": (f"{MODELS}-{REGION}/{NAME}/models/baselines/1/a.json", SHARED["prod"]),
+        "a copy of a baseline shared with staging": (
+            f"{MODELS}-{FURTHER}/{NAME}/models/baselines/1/a.json",
+            SHARED["staging"],
+        ),
         "the pipelines' code": (f"{BUNDLE[13:]}/bundle/1a2b/pipeline.zip", {}),
         "the endpoint template": (f"{BUNDLE[13:]}/bundle/1a2b/templates/50-endpoint.yaml", {}),
         "another published template": (f"{BUNDLE[13:]}/bundle/1a2b/templates/40-stage.yaml", {}),
@@ -67,6 +73,7 @@ def objects() -> Iterator[Thing]:
         "project-templates/1",
         "x/data/on-push/1",
         "x/models/1",
+        "x/models/baselines/1",
         "x/models/on-push/1",
     )
     objects |= {f"{key} in another bucket": (f"company-data/{key}", {}) for key in keys_of_the_kit}
@@ -82,6 +89,12 @@ def in_targets() -> Iterator[Thing]:
             for kind in ("requests", "answers", "failures", "capture"):
                 arn = f"arn:aws:s3:::captured-data/{owner}-{stage}/{kind}/1"
                 yield Thing(f"{kind} of {name} endpoint in {stage}", arn, account, ("object",))
+        for folder in ("", "captured/"):
+            arn = f"arn:aws:s3:::captured-data/{folder}reports/1"
+            yield Thing(f"a monitor's report beneath {folder or 'the root'} in {stage}", arn, account, ("object",))
+        for folder in ("", "captured/"):
+            name = f"a report beneath {folder or 'the root'} of another bucket in {stage}"
+            yield Thing(name, f"arn:aws:s3:::salaries/{folder}reports/1", account, ("object",))
         yield Thing(f"another bucket in {stage}", "arn:aws:s3:::salaries", account, ("bucket",))
         for kind in ("requests", "answers", "failures"):
             for where, key in (("", ""), (" in a folder", "asynchronous/")):

@@ -230,6 +230,7 @@ def _roles() -> Iterator[Thing]:
     }
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         arns[f"the model's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}"
+        arns[f"the monitors' role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-monitor"
         arns[f"another team's tester in {stage}"] = f"arn:aws:iam::{account}:role/billing-tester"
         arns[f"the consumers' role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-consumer"
         arns[f"the tester's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-tester"
@@ -317,12 +318,24 @@ def _more() -> Iterator[Thing]:
     for stage, account in (("staging", STAGING), ("production", PRODUCTION)):
         for name, group in (
             ("an endpoint's log in", "/aws/sagemaker/Endpoints/iris"),
+            ("a processing job's log in", "/aws/sagemaker/ProcessingJobs"),
             ("another log of", "/aws/lambda/billing"),
         ):
             arns[f"{name} {stage}"] = (
                 f"arn:aws:logs:{REGION}:{account}:log-group:{group}:log-stream:1",
                 ("log-group", "log-stream"),
             )
+    for stage, account in (("staging", STAGING), ("production", PRODUCTION)):
+        arns[f"a monitor in {stage}"] = (
+            f"arn:aws:sagemaker:{REGION}:{account}:monitoring-schedule/{NAME}-{stage}-m",
+            ("monitoring-schedule",),
+        )
+    for name, board in (
+        ("an endpoint's dashboard", f"{NAME}-staging-{REGION}"),
+        ("an endpoint's dashboard in production", f"{NAME}-prod-{REGION}"),
+        ("another dashboard of staging", "billing"),
+    ):
+        arns[name] = (f"arn:aws:cloudwatch::{STAGING}:dashboard/{board}", ("dashboard",))
     arns["an alarm of production"] = (f"arn:aws:cloudwatch:{REGION}:{PRODUCTION}:alarm:latency", ("alarm",))
     for name, alarm in (
         ("an endpoint's alarm", f"{NAME}-staging-latency"),

@@ -83,6 +83,8 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
     | HTTP
     | {
         "beneath record/": {"s3:prefix": "record/approvals/"},
+        "beneath a project's baselines": {"s3:prefix": f"{PROJECT}-{PROJECT_ID}/models/baselines/1/"},
+        "beneath a project's baselines of pushes": {"s3:prefix": f"{PROJECT}-{PROJECT_ID}/models/on-push/baselines/1/"},
         "beneath project-templates/": {"s3:prefix": "project-templates/"},
         "beneath the project's answers": {"s3:prefix": f"asynchronous/{PROJECT}-{PROJECT_ID}-staging/answers/"},
         "beneath another project's answers": {"s3:prefix": "asynchronous/churn-p-2-staging/answers/"},

@@ -1,6 +1,7 @@
 """Monitoring schedules: what AWS refuses of them, and executions that look at captured data and say what they found.
 
-The endpoint is one without a server, whose captured data the tests write.
+The endpoint is one without a server, whose captured data the tests write; tests/rehearsal/test_every_setting.py has
+real ones.
 """
 
 from __future__ import annotations

@@ -1,0 +1,62 @@
+"""A monitor of an endpoint of tests/support/endpoint_stack.py: its baseline, requests to it, what it found."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from localaws.services.sagemaker import monitor_statistics
+from tests.support.endpoint_stack import DATA, Place
+from tests.support.sagemaker_world import BUCKET, IRIS, client
+from tests.support.waiting import until
+
+NAMES = ["answer", "sepal_length", "sepal_width", "petal_length", "petal_width"]
+ROWS = [row.split(",") for row in IRIS.read_text(encoding="utf-8").split()]
+
+
+def with_baseline(place: Place, project: str) -> dict[str, str]:
+    """The settings of a stage with a monitor, once its baseline is in the model bucket."""
+    found = monitor_statistics.of_table(NAMES, [[f"{float(row[0])}", *row[1:]] for row in ROWS])
+    folder = f"iris-{project}/models/baselines/x"
+    for name, content in (("statistics", found), ("constraints", monitor_statistics.suggested(found))):
+        body = json.dumps(content).encode()
+        client(place.cloud, "s3").put_object(Bucket=BUCKET, Key=f"{folder}/{name}.json", Body=body)
+    columns = ",".join([*NAMES, *NAMES])
+    return {
+        "DataCaptureS3Uri": "account", "MonitorHours": "1", "MonitorBaseline": folder, "MonitorColumns": columns,
+    }  # fmt: skip
+
+
+def ask(place: Place, project: str, shift: float) -> None:
+    """One request with every flower, all a little longer by shift."""
+    lines = [",".join(f"{float(value) + shift:.1f}" for value in row[1:]) for row in ROWS]
+    place.there("sagemaker-runtime").invoke_endpoint(
+        EndpointName=place.name(project), ContentType="text/csv", Body="\n".join(lines).encode()
+    )
+
+
+def execution(place: Place, project: str, *statuses: str) -> dict[str, Any]:
+    """The newest execution that ended so."""
+
+    def look() -> Any:
+        found = place.there("sagemaker").list_monitoring_executions(MonitoringScheduleName=f"{place.name(project)}-m")
+        every = found["MonitoringExecutionSummaries"]
+        return next((one for one in every if one["MonitoringExecutionStatus"] in statuses), None)
+
+    found: dict[str, Any] = until(look)
+    return found
+
+
+def violations(place: Place, found: dict[str, Any]) -> dict[str, str]:
+    """By column, what the report of an execution says."""
+    name = found["ProcessingJobArn"].rsplit("/", 1)[1]
+    job = place.there("sagemaker").describe_processing_job(ProcessingJobName=name)
+    report = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].removeprefix(f"s3://{DATA}/")
+    key = f"{report}/constraint_violations.json"
+    said = json.loads(place.there("s3").get_object(Bucket=DATA, Key=key)["Body"].read())
+    return {one["feature_name"]: one["constraint_check_type"] for one in said["violations"]}
+
+
+def alarm(place: Place, project: str) -> str:
+    (found,) = place.there("cloudwatch").describe_alarms(AlarmNames=[f"{place.name(project)}-drift"])["MetricAlarms"]
+    return str(found["StateValue"])
