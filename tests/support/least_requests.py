@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -25,11 +26,12 @@ def sample(shape: Any, name: str) -> Any:
         return [sample(shape.member, name)] * max(1, shape.metadata.get("min", 0))
     if shape.type_name in ("boolean", "map"):
         return False if shape.type_name == "boolean" else {}
-    if shape.type_name in ("integer", "long"):
+    if shape.type_name in ("integer", "long", "float", "double"):
         return shape.metadata.get("min", 1)
     if shape.type_name == "timestamp":
         return "2026-11-30T00:00:00Z"
     if "enum" in shape.metadata:
         return shape.metadata["enum"][0]
-    text = f"arn:aws:x:{REGION}:{ACCOUNT}:x/x" if "arn" in name.lower() else "x"
+    named = re.search(":([a-z-]+):", shape.metadata.get("pattern", ""))  # the service in the pattern of an ARN
+    text = f"arn:aws:{named[1] if named else 'x'}:{REGION}:{ACCOUNT}:x/x" if "arn" in name.lower() else "x"
     return text.ljust(shape.metadata.get("min", 1), "x")
