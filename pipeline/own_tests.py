@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.asynchronous import parameters
 from pipeline.console import UserError, counted, run, say
 from pipeline.testers import CONFIG, enter
 
@@ -71,9 +72,9 @@ def runner(packages: Path) -> list[str]:
 
 
 def environment(
-    given: Mapping[str, str], credentials: Mapping[str, Any], endpoint: str, region: str, packages: Path
+    given: Mapping[str, str], credentials: Mapping[str, Any], part: Mapping[str, Any], region: str, packages: Path
 ) -> dict[str, str]:
-    """The variables of a test run. given: those of this step"""
+    """The variables of a test run. given: those of this step; part: of the manifest"""
     kept = {name: value for name, value in given.items() if not OWN_CREDENTIALS.fullmatch(name)}
     return {
         **kept,
@@ -82,7 +83,8 @@ def environment(
         "AWS_SESSION_TOKEN": credentials["SessionToken"],
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "ENDPOINT_NAME": endpoint,
+        "ENDPOINT_NAME": part["endpoint_name"],
+        "ENDPOINT_KIND": parameters(part).get("EndpointKind", "real-time"),
         "PYTHONPATH": str(packages),
     }
 
@@ -124,8 +126,7 @@ def test_place(
         credentials = enter(sts, manifest, STAGE, account)
     except (ClientError, BotoCoreError) as error:
         return f"the tester's role cannot be assumed: {error}", ""
-    endpoint = manifest["stages"][STAGE]["endpoint_name"]
-    variables = environment(os.environ, credentials, endpoint, region, packages)
+    variables = environment(os.environ, credentials, manifest["stages"][STAGE], region, packages)
     code, output = bounded(runner(packages), repository, variables, ends - time.monotonic())
     if code == 0 and NO_TESTS.search(output):
         return "no test was found in the files", output

@@ -21,6 +21,7 @@ MANIFEST: dict[str, Any] = {
             "accounts": [{"id": "333333333333", "name": "a"}, {"id": "444444444444", "name": "b"}],
             "regions": ["us-east-1", "eu-west-1"],
             "endpoint_name": "iris-p-1-staging",
+            "config": {},
             "tester_role_name": "sagemaker-role-staging-tester",
         }
     },
