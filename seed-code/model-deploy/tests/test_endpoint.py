@@ -1,7 +1,8 @@
 """Tests of your own: every test_*.py of this folder runs against each staging endpoint, before an approver is asked.
 
-The variables ENDPOINT_NAME and AWS_REGION say which one, ENDPOINT_KIND its EndpointKind. The credentials may describe and invoke your project's
-endpoint, nothing else. unittest runs the tests; name pytest in a requirements.txt beside them to use it instead.
+The variables ENDPOINT_NAME and AWS_REGION say which one, ENDPOINT_KIND its EndpointKind. The credentials may describe
+and invoke your project's endpoint, nothing else. unittest runs the tests; name pytest in a requirements.txt beside them
+to use it instead.
 """
 
 import json
