@@ -186,6 +186,8 @@ def lacking(file: str, stage: settings.Stage, prepared: set[str]) -> Iterator[st
     for name in (*IN_A_BUCKET, *IN_A_VPC):
         if stage.parameters.get(name, OWN) not in {OWN, ""}:
             yield f'{file}: Parameters.{name}: the rehearsal has what "{OWN}" stands for, nothing else: write that'
+    if stage.parameters.get("EndpointKind") == "batch":
+        yield f"{file}: Parameters.EndpointKind: the rehearsal of a repository asks endpoints, of which batch has none"
 
 
 # -- the training repository ---------------------------------------------------------------------

@@ -65,6 +65,10 @@ def test_the_seed_code_has_nothing_wrong_and_is_read_as_it_is(deploy: Path, trai
             lambda f: set_config(f, "staging", DataCaptureS3Uri="s3://ours/x"),
             'DataCaptureS3Uri: the rehearsal has what "account"',
         ),
+        (
+            lambda f: set_config(f, "prod", EndpointKind="batch", BatchBucket="account"),
+            "prod-config.json: Parameters.EndpointKind: the rehearsal of a repository asks endpoints",
+        ),
         (replace("tests/golden-payloads.json", "text/csv", ""), "tests/golden-payloads.json: payloads[0].content_type"),
         (
             lambda f: (f / "model.bin").write_bytes(bytes(6 * 1024 * 1024 + 1)),
