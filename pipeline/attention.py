@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.console import one_word, shorten
 from pipeline.documents import differences
 from pipeline.metric_gates import plain
+from pipeline.settings import STAGES
 
 # Settings of production that protect something, in the order of their weight: the value that switches each off, and
 # what an approver reads then; and when it is exchanged for another.
@@ -52,6 +53,7 @@ def look_first(card: Mapping[str, Any]) -> list[str]:
     # A first deployment takes nothing away.
     changed = {one["name"]: (one["live"], one["new"]) for one in prod["settings"]} if prod["from"] else {}
     found = (
+        *untested(card),
         *switched_off(changed),
         *gates(card),
         *agreement(card),
@@ -76,6 +78,13 @@ def switched_off(changed: Changed) -> Iterator[str]:
                 yield f"{words} ({name} {live} → {new or 'none'})"
             if new != off and exchanged and others:
                 yield f"{others} ({name} {live} → {new})"
+
+
+def untested(card: Mapping[str, Any]) -> Iterator[str]:
+    """Stages between staging and production of which the record does not say that this deployment passed them."""
+    for name, stage in card.get("between", {}).items():
+        if not stage["passed"]:
+            yield f"{STAGES.get(name, name)}: the record has no tests of this deployment that passed"
 
 
 def loosened(changed: Changed) -> Iterator[str]:

@@ -148,7 +148,7 @@ def check_payloads(stages: Sequence[Stage], golden: Golden) -> None:
             if payload.content_type != sent or payload.accept not in ("", accept):
                 problems.append(
                     f"{GOLDEN}: the payload {payload.name} is {payload.content_type} and accepts "
-                    f"{payload.accept or 'anything'}, and {stage.name}-config.json sends {sent} and accepts "
+                    f"{payload.accept or 'anything'}, and {stage.file} sends {sent} and accepts "
                     f"{accept or 'anything'}: a transform job has one type of each. Write the same types"
                 )
     if problems:

@@ -3,7 +3,7 @@
 1. The model group exists.
 2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, copied into
    every further Region, and shared with the stages' accounts (sharing.py).
-3. out/ holds the manifest, the parameters of both stages, and the golden payloads. The hash of it all goes to the
+3. out/ holds the manifest, the parameters of each stage, and the golden payloads. The hash of it all goes to the
    pipeline, and the gate before production compares it (gate.py).
 
 The step's code and both templates are published ones. The deploy repository is data: nothing of it is run.
@@ -65,7 +65,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     organizations = clients("organizations", settings.region)
     accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
     for stage in settings.stages:
-        say(f"{stage.name}: {listed(accounts[stage.name])} in {', '.join(stage.regions)}")
+        say(f"{stage.name}: {listed(accounts[stage.name])} in {', '.join(stage.regions)}, by {stage.file}")
 
     answer = decide(settings, clients)
     version, reason = answer.version, answer.reason
@@ -87,7 +87,8 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     say(f"deploying version {version.number}: {version.arn}")
     check_fits(golden, version.number, version.model, version.columns)
     batch.check_payloads(settings.stages, golden.of_version(version.number))
-    refuse_replacement(settings, settings.stages[0], clients)
+    for stage in settings.stages[:-1]:  # the gate looks at production
+        refuse_replacement(settings, stage, clients)
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}
     refuse_changes(settings, now, template)
@@ -127,7 +128,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     write_json(out / "deployment.json", manifest)
     write_json(out / comparison.LIVE, comparison.of_live(last["prod"], now["prod"].get("ModelPackageName", "")))
     shutil.copy(repository / GOLDEN, out)
-    share(clients, manifest, settings.stages[0].name)  # with production the gate does, once it is approved
+    share(clients, manifest, "staging")  # with production the gate does, once it is approved
     return {
         "DEPLOY": "true" if why else ALONE,
         "REASON": reason,
@@ -213,10 +214,10 @@ def deployed(settings: Settings, stage: Stage, clients: Clients) -> dict[str, st
 
 
 def refuse_changes(settings: Settings, now: Mapping[str, Mapping[str, str]], template: str) -> None:
-    """UserError with everything that SageMaker would refuse of the changes of both stages."""
+    """UserError with everything that SageMaker would refuse of the changes of the stages."""
     declared, problems = declared_parameters(template), list[str]()
     for stage in settings.stages:
-        file, stack = f"{stage.name}-config.json", documents.stack_name(settings, stage)
+        file, stack = stage.file, documents.stack_name(settings, stage)
         problems += combinations.in_place(file, stack, now[stage.name], stage.parameters, declared)
     if problems:
         raise UserError(mistakes(problems))

@@ -49,6 +49,7 @@ class Asked:
     live_metrics: of the live version when it was let through, None where the record does not say
     commit: of the deploy repository: its id, and author, message, date and link where they are known
     compared: the answers beside the live version's (comparison.py), {} where staging did not compare them
+    between: what the record says of the tests of each stage between staging and production; {} for nothing
     """
 
     manifest: Mapping[str, Any]
@@ -64,6 +65,7 @@ class Asked:
     live_metrics: Mapping[str, float] | None = None
     commit: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, Any] = field(default_factory=dict)
+    between: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def key_of(execution: str, number: str) -> str:
@@ -130,12 +132,19 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         "links": links.of(package, asked.execution, manifest["project"], home),
         "checked": {"now": manifest.get("tests"), "before": asked.admitted.get("tests")},
         "stages": stages,
+        "between": {name: tested(found, asked.manifest_sha256) for name, found in asked.between.items()},
         "names": {a["id"]: a["name"] for part in manifest["stages"].values() for a in part["accounts"] if a["name"]},
         "prices": prices.sources(),
         "production": production.document(),
         "tests": [asdict(result) for result in results],
     }
     return {**found, "first": look_first(found)}
+
+
+def tested(outcome: Mapping[str, Any], manifest_sha256: str) -> dict[str, Any]:
+    """Whether a stage's tests passed with what is to be deployed, on how many endpoints. outcome: of the record"""
+    same = outcome.get("manifest_sha256") == manifest_sha256
+    return {"passed": same and outcome.get("passed") is True, "endpoints": len(outcome.get("endpoints", []))}
 
 
 def beside(asked: Asked) -> dict[str, Any]:
@@ -242,10 +251,16 @@ def summary(card: Mapping[str, Any]) -> str:
     named = [f"({number}) {shorten(line, FIRST_LIMIT)}" for number, line in enumerate(lines[:FIRST], 1)]
     more = f" (of {len(lines)})" if len(lines) > FIRST else ""
     first = f"look first{more}: {'; '.join(named)}; " if named else ""
+    between = "".join(f"{name} {between_text(one)}; " for name, one in card.get("between", {}).items())
     return shorten(
         f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; {first}"
-        f"{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."
+        f"{between}{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."
     )
+
+
+def between_text(stage: Mapping[str, Any]) -> str:
+    """What a stage between staging and production says. stage: of tested()"""
+    return f"passed on {counted(stage['endpoints'], 'endpoint')}" if stage["passed"] else "was not tested"
 
 
 def metric_text(metric: Mapping[str, Any]) -> str:

@@ -142,6 +142,7 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         last_admitted(admitted, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
         commit_of(gate),
         compared_in(tests.with_name(comparison.FOUND)),
+        between(gate),
     )
     made = card.gather(asked, read_results(tests), gate.clients)
     key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
@@ -149,6 +150,13 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
     text = card.summary(made)
     say(text)
     return {"SUMMARY": text, "REASON": manifest["approval"]["reason"], "CARD_KEY": key, "CARD_SHA256": sha256}
+
+
+def between(gate: Gate) -> dict[str, Mapping[str, Any]]:
+    """The newest record of this execution's tests in each stage between staging and production; {} for none."""
+    s3, (_, *names, _) = gate.clients("s3", gate.region), gate.manifest["stages"]
+    found = record.by_time(record.read(s3, gate.bucket, f"{record.OUTCOMES}{gate.execution}/")) if names else []
+    return {name: next((one for one in reversed(found) if one.get("stage") == name), {}) for name in names}
 
 
 def compared_in(file: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def parameters(stage: Stage, version: Version, folder: str) -> dict[str, str]:
     """
     if stage.parameters.get("MonitorHours", "0") == "0":
         return {}
-    name, file = f"version {version.number} of {version.group}", f"{stage.name}-config.json"
+    name, file = f"version {version.number} of {version.group}", stage.file
     if without := [region for region in stage.regions if region not in REGISTRIES]:
         raise UserError(
             f"{file}: Model Monitor has no image in {', '.join(without)}. Leave the Region out, or write "

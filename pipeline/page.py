@@ -67,6 +67,7 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
         f"<h1>{escape(title)}</h1>",
         *first(card),
         verdict(checks),
+        *(between(name, stage) for name, stage in card.get("between", {}).items()),
         *failures(failed, names),
         busy(card),
         "<h2>Version</h2>",
@@ -113,6 +114,12 @@ def verdict(checks: list[Result]) -> str:
     if skipped and not failed:
         text += f"; {skipped:,} skipped"
     return f'<p class="verdict {"good" if ran and not failed else "bad"}">{text}</p>'
+
+
+def between(name: str, stage: Mapping[str, Any]) -> str:
+    """What a stage between staging and production says, in a line."""
+    text = f"passed: every check on {counted(stage['endpoints'], 'endpoint')}" if stage["passed"] else "was not tested"
+    return f'<p class="verdict {"good" if stage["passed"] else "bad"}">{escape(STAGES.get(name, name))} {text}</p>'
 
 
 def first(card: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,9 @@ from pipeline.parameters import Declared, declared_parameters, value_problem
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
 
-STAGES = {"staging": "Staging", "prod": "Production"}  # in the order of deployment, and how a page calls each
+# In the order of deployment, and how a page calls each. A project may be without the two between.
+STAGES = {"staging": "Staging", "qa": "QA", "preprod": "Pre-production", "prod": "Production"}
+NEEDED = ("staging", "prod")  # the others are set as staging is where the repository has no file of theirs
 SELF_MANAGED = "SELF_MANAGED"  # the administrator without AWS Organizations
 # A parameter holds 4,096 bytes, so 40-stage.yaml takes the account ids in several.
 ACCOUNT_PARAMETERS = ("AccountIds", *(f"MoreAccountIds{number}" for number in range(1, 8)))
@@ -42,11 +44,9 @@ VERSION = re.compile(r"[1-9][0-9]{0,8}")
 REJECTED = re.compile(rf"rejected-({VERSION.pattern})")  # as the event of a rejection states it (30-project.yaml)
 VARIABLES = (
     "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
-    "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS",
-    "PROD_REGIONS", "ARTIFACT_BUCKET", "BUNDLE_BUCKET", "ENDPOINT_TEMPLATE_KEY", "BUNDLE_VERSION", "COMMIT_ID",
-    "PIPELINE_EXECUTION_ID", "AWS_REGION",
+    "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "ARTIFACT_BUCKET",
+    "BUNDLE_BUCKET", "ENDPOINT_TEMPLATE_KEY", "BUNDLE_VERSION", "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
 )  # fmt: skip
-UNITS = ("ORGANIZATIONAL_UNIT_STAGING_ID", "ORGANIZATIONAL_UNIT_PROD_ID")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,12 @@ class Stage:
     regions: tuple[str, ...]
     parameters: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)  # the file as it stands
+    read_from: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name of its configuration file, which may be staging's."""
+        return self.read_from or f"{self.name}-config.json"
 
     @property
     def tester_role_name(self) -> str:
@@ -122,17 +128,21 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
     kit: the folder with 40-stage.yaml; repository: that of the two configuration files
     """
     self_managed = environment.get("STACK_SET_ADMINISTRATOR") == SELF_MANAGED
-    targets = ("STAGING_ACCOUNT_IDS", "PROD_ACCOUNT_IDS") if self_managed else UNITS
-    needed = (*VARIABLES, *targets)
+    names = [name for name in STAGES if name in NEEDED or environment.get(role_variable(name))]
+    where = "{}_ACCOUNT_IDS" if self_managed else "ORGANIZATIONAL_UNIT_{}_ID"
+    needed = [*VARIABLES, *(one.format(name.upper()) for name in names for one in ("{}_REGIONS", where))]
     problems = [f"environment variable {name} is not set" for name in needed if not environment.get(name)]
     if problems:
         raise UserError("the build project is not complete: " + "; ".join(problems))
     known = template_parameters(kit / "40-stage.yaml")
     stages = []
-    for name in STAGES:
-        stage, wrong = read_stage(name, environment, repository / f"{name}-config.json", known)
+    for name in names:
+        file = repository / f"{name}-config.json"
+        if name not in NEEDED and not file.exists():
+            file = repository / f"{next(iter(STAGES))}-config.json"
+        stage, wrong = read_stage(name, environment, file, known)
         stages.append(stage)
-        problems += wrong
+        problems += [problem for problem in wrong if problem not in problems]
     asked = environment["MODEL_PACKAGE_VERSION"]
     rejected = REJECTED.fullmatch(asked)
     if asked != LAST_APPROVED and not rejected and not VERSION.fullmatch(asked):
@@ -158,6 +168,11 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
         rejected=int(rejected[1]) if rejected else None,
         organization_tags=read_tags(environment.get("ORGANIZATION_TAGS", "")),
     )
+
+
+def role_variable(stage: str) -> str:
+    """The variable with the role that models run as; a stage without one is not there (30-project.yaml)."""
+    return f"EXECUTION_ROLE_{stage.upper()}_NAME"
 
 
 def read_tags(text: str) -> dict[str, str]:
@@ -192,10 +207,11 @@ def read_stage(
         name=name,
         unit=environment.get(f"ORGANIZATIONAL_UNIT_{upper}_ID", ""),
         accounts=tuple(filter(None, environment.get(f"{upper}_ACCOUNT_IDS", "").split(","))),
-        execution_role_name=environment[f"EXECUTION_ROLE_{upper}_NAME"],
+        execution_role_name=environment[role_variable(name)],
         regions=tuple(dict.fromkeys(regions)),
         parameters=given,
         config=config,
+        read_from=file.name,
     ), problems
 
 

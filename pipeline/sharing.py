@@ -23,7 +23,7 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.live import parameters_of
 from pipeline.registry import MISSING, Version
-from pipeline.settings import STAGES, Settings
+from pipeline.settings import Settings
 from pipeline.specification import prefixes_of
 
 if TYPE_CHECKING:
@@ -31,27 +31,35 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 POLICY_LIMIT = 20_480  # characters
-VERSIONS = 5  # of a stage that the policy names: the newest that were let through to it
-READ_GROUP = {stage: f"{stage.capitalize()}ReadsGroup" for stage in STAGES}
-USE_VERSIONS = {stage: f"{stage.capitalize()}UsesVersions" for stage in STAGES}
+VERSIONS = 5  # of one of READERS that the policy names: the newest that were let through, and what is live
+READERS = ("staging", "prod")  # the stages before production read the same, as staging
+READ_GROUP = {stage: f"{stage.capitalize()}ReadsGroup" for stage in READERS}
+USE_VERSIONS = {stage: f"{stage.capitalize()}UsesVersions" for stage in READERS}
 # Of the pipeline's code before version 0.3: both stages' accounts, every version.
 FOR_ALL = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}
 ROOT = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):root")  # SageMaker may show an account's id so
-TAGS = {stage: f"sagemaker-multi-account-{stage}" for stage in STAGES}  # of an object; its value is always SHARED
+TAGS = {stage: f"sagemaker-multi-account-{stage}" for stage in READERS}  # of an object; its value is always SHARED
 SHARED = "true"
 # Beneath the project's folder in the model bucket. Training data is beside them, and is never shared.
 FOLDERS = ("models/", "notebook/models/")
 
 
+def parts_of(manifest: Mapping[str, Any], stage: str) -> list[Mapping[str, Any]]:
+    """What the manifest has of the stages that read as one of READERS does."""
+    *before, production = manifest["stages"].values()
+    return [production] if stage == "prod" else before
+
+
 def share(clients: Clients, manifest: Mapping[str, Any], stage: str) -> None:
-    """Let a stage's accounts use the manifest's version, in every Region of the stage."""
-    package, part = manifest["model_package"], manifest["stages"][stage]
+    """Let the accounts of production, or of every stage before it ("staging"), use the version in their Regions."""
+    package, parts = manifest["model_package"], parts_of(manifest, stage)
     home, account = package["arn"].split(":")[3:5]
-    accounts = [one["id"] for one in part["accounts"]]
-    live = live_packages(parameters_of(clients("cloudformation", home), part["stack_set_name"]), home)
-    for region in part["regions"]:
+    accounts = [one["id"] for part in parts for one in part["accounts"]]
+    cloudformation = clients("cloudformation", home)
+    live = [live_packages(parameters_of(cloudformation, part["stack_set_name"]), home) for part in parts]
+    for region in dict.fromkeys(region for part in parts for region in part["regions"]):
         arn = package["regions"][region]
-        before = [live[region]] if region in live else []
+        before = [one[region] for one in live if region in one]
         share_group(clients("sagemaker", region), package["group"], stage, accounts, [*before, arn])
         for artifact in package["artifacts"]:
             bucket, _, key = artifact["url"].removeprefix("s3://").partition("/")
@@ -120,7 +128,7 @@ def check_kinds(settings: Settings, version: Version) -> None:
         if who:
             raise UserError(
                 f"version {version.number} of {version.group} has a ModelDataSource, which {who} do not "
-                f"take, and {stage.name}-config.json asks for one. Register it with ModelDataUrl, or write another "
+                f"take, and {stage.file} asks for one. Register it with ModelDataUrl, or write another "
                 "EndpointKind"
             )
 
@@ -157,7 +165,7 @@ def share_group(
         current = {}
     accounts, shared = sorted(set(account_ids)), with_versions(current, stage, versions)
     # What was for all stays until the last stage is shared by itself: endpoints of before may rest on it.
-    former = set() if stage == [*STAGES][-1] else FOR_ALL
+    former = set() if stage == READERS[-1] else FOR_ALL
     for kept, short in ((former, False), (former, True), (set[str](), True)):
         wanted = merged(current, stage, statements(stage, shared, accounts, short=short), kept)
         if len(text := compact(wanted)) <= POLICY_LIMIT:
@@ -172,12 +180,12 @@ def share_group(
 
 
 def check_room(manifest: Mapping[str, Any]) -> None:
-    """UserError where the model group's policy has no room for the accounts of both stages: nothing is shared then."""
+    """UserError where the model group's policy has no room for the accounts of the stages: nothing is shared then."""
     package, stages = manifest["model_package"], manifest["stages"]
     prefix, policy = package["arn"].rpartition("/")[0], dict[str, Any]()
     versions = [f"{prefix}/{number}" for number in range(1_000 - VERSIONS, 1_000)]
-    for stage, part in stages.items():
-        ids = [one["id"] for one in part["accounts"]]
+    for stage in READERS:
+        ids = [one["id"] for part in parts_of(manifest, stage) for one in part["accounts"]]
         policy = merged(policy, stage, statements(stage, versions, ids, short=True))
     if (size := len(compact(policy))) > POLICY_LIMIT:
         raise too_long(package["group"], size, sum(len(part["accounts"]) for part in stages.values()))

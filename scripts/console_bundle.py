@@ -22,7 +22,8 @@ from scripts.kit.marker import MARKER, Prints
 from scripts.kit.output import UNKNOWN, Output, nothing
 from scripts.kit.publish import by_hand, catalog
 from scripts.kit.regions import partition
-from scripts.kit.settings.reading import UNIT_ID, load
+from scripts.kit.settings.reading import load
+from scripts.kit.settings.where import UNIT_ID
 
 KINDS = re.compile(f"{re.escape(by_hand.PAGE)}|{re.escape(by_hand.TEMPLATE)}|bundle/[0-9a-f]{{64}}/[a-z0-9./-]+")
 

@@ -23,8 +23,6 @@ from scripts.kit.console import UsageError, counted, make_parser, run, say, tabl
 from scripts.kit.projects import deployments
 from scripts.kit.projects import project as projects
 
-HEADER = ["STARTED (UTC)", "VERSION", "STAGING", "PROD", "VERSION APPROVED BY", "DEPLOYMENT BY", "EXECUTION", "RESULT"]
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.history", __doc__)
@@ -64,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def show(history: deployments.History, approvals: bool) -> None:
     if history.deployments:
-        print(table(HEADER, deployments.rows(history.deployments)))
+        print(table(*deployments.table_of(history.deployments)))
     else:
         print(f"nothing was deployed by the project {history.project.name} yet")
     if approvals:

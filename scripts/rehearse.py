@@ -62,7 +62,19 @@ def parser() -> argparse.ArgumentParser:
         "--regions",
         type=arguments.listed(arguments.word),
         metavar="REGION,…",
-        help="Regions of both stages' endpoints, at most three besides --region (default: that of the story)",
+        help="Regions of the stages' endpoints, at most three besides --region (default: that of the story)",
+    )
+    made.add_argument(
+        "--between",
+        type=arguments.listed(arguments.word),
+        metavar="STAGE,…",
+        help="stages between staging and production: qa, preprod or both (default: none)",
+    )
+    made.add_argument(
+        "--asked",
+        type=arguments.listed(arguments.word),
+        metavar="STAGE,…",
+        help="those of --between that a version enters once the approver allows it (default: none)",
     )
     made.add_argument(
         "--project", type=arguments.project, default="iris-multi-01", help="name of the project (default: %(default)s)"

@@ -6,20 +6,35 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """Where a model is deployed: to staging first, to prod once it is approved."""
+    """Where a model is deployed, in this order: to staging first, to prod once it is approved.
+
+    The two between are there where the environment file names them (decision 88).
+    """
 
     STAGING = "staging"
+    QA = "qa"
+    PREPROD = "preprod"
     PROD = "prod"
+
+    @property
+    def optional(self) -> bool:
+        """Whether an installation may be without it."""
+        return self in {Stage.QA, Stage.PREPROD}
 
     @property
     def key(self) -> str:
         """How the environment file, its units and the stack sets of template 20 call it."""
-        return "production" if self is Stage.PROD else "staging"
+        return "production" if self is Stage.PROD else self.value
 
     @property
     def deploy_stage(self) -> str:
         """The stage of the pipeline in templates/30-project.yaml that deploys to it."""
         return f"Deploy{self.capitalize()}"
+
+    @property
+    def approval_stage(self) -> str:
+        """The stage of the pipeline in which an approver lets a version in, and its action."""
+        return "ApproveDeployment" if self is Stage.PROD else f"Approve{self.capitalize()}"
 
     @property
     def deploy_action(self) -> str:
@@ -47,6 +62,16 @@ class Stage(StrEnum):
     @property
     def regions_parameter(self) -> str:
         return f"{self.capitalize()}Regions"
+
+    @property
+    def approve_parameter(self) -> str:
+        """Of an optional stage alone: production always has an approver, staging none."""
+        return f"Approve{self.capitalize()}"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of a project's parameters that are the stage's own."""
+        return self.unit_parameter, self.accounts_parameter, self.role_parameter, self.regions_parameter
 
     @property
     def role_parameter(self) -> str:

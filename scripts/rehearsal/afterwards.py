@@ -59,8 +59,7 @@ def push(story: Playing) -> None:
     story.execution_id = deploying.started(story, lambda: commit_setting(story, pushed.name, value))
     story.require(bool(story.execution_id), f"the push to {deploy_repository(story)} started no pipeline")
     say(f"    {pushed.name} of staging is {value} in {STAGING_CONFIG}: the pipeline started ({story.execution_id})")
-    status = story.wait_for_stage("DeployStaging")
-    story.require(status == "Succeeded", f"DeployStaging ended {status}")
+    deploying.before_production(story)
     deploying.give_approval(story, "Rejected", "The endpoint answers well without it")
     status = story.wait_for_execution(story.execution_id)
     story.require(status == "Failed", f"the pipeline ended {status} although the approver refused")
@@ -72,7 +71,7 @@ def push(story: Playing) -> None:
 
 
 def rejection(story: Playing) -> None:
-    """The version that was approved before comes back in both stages, and no approver is asked."""
+    """The version that was approved before comes back in every stage, and no approver is asked."""
     rejected = story.model_package_arn
     story.execution_id = deploying.started(story, lambda: set_status(story, rejected, "Rejected"))
     version = rejected.rsplit("/", 1)[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from localaws import places
 from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.stages import Stage
 from scripts.rehearsal import afterwards, deploying, examples, observing, on_push
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.playing import Chapter, Playing, StoryFailed
@@ -28,9 +30,12 @@ from scripts.rehearsal.titles import ALONE, TITLES
 
 def organization(story: Story) -> None:
     if story.administrator == "self-managed":
-        story.setting = people.make_accounts_alone(story.cloud, story.region)
+        story.setting = people.make_accounts_alone(story.cloud, story.region, story.between)
     else:
-        story.setting = people.make_organization(story.cloud, story.administrator, story.region, bare=True)
+        story.setting = people.make_organization(
+            story.cloud, story.administrator, story.region, bare=True, between=story.between
+        )
+    story.setting = replace(story.setting, asked=story.asked)
     people.make_people(story.cloud, story.setting)
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
@@ -113,12 +118,11 @@ def stages_of(setting: Setting, regions: Sequence[str]) -> dict[str, str]:
         return {}  # roles, accounts and Regions are the product's defaults, from environment.yaml
     listed = ",".join(regions)
     return {
-        "SageMakerExecutionRoleStagingName": "sagemaker-role-staging",
-        "SageMakerExecutionRoleProdName": "sagemaker-role-prod",
-        "OrganizationalUnitStagingId": setting.units["staging"],
-        "OrganizationalUnitProdId": setting.units["prod"],
+        **{Stage(stage).role_parameter: f"sagemaker-role-{stage}" for stage in setting.units},
+        **{Stage(stage).unit_parameter: unit for stage, unit in setting.units.items()},
+        **{Stage(stage).approve_parameter: "true" for stage in setting.asked},
         "StackSetAdministrator": "DELEGATED_ADMIN" if setting.administrator == "delegated" else "SELF",
-        **({"StagingRegions": listed, "ProdRegions": listed} if listed else {}),
+        **({Stage(stage).regions_parameter: listed for stage in setting.units} if listed else {}),
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from localaws.cloud import arn
 from scripts.kit.console import say
 from scripts.kit.projects.history import ENDED
+from scripts.kit.stages import Stage
 from scripts.rehearsal import evidence, examples
 from scripts.rehearsal.playing import Person, Playing, StoryFailed
 
@@ -53,9 +54,18 @@ def recorded_approvals(story: Playing) -> set[str]:
     return {item["Key"] for item in found.get("Contents", [])}
 
 
+def before_production(story: Playing) -> None:
+    """Follow staging and the stages between it and production, and let the version into those that ask for it."""
+    for stage in list(map(Stage, story.setting.targets))[:-1]:
+        if stage in story.setting.asked:
+            give_approval(story, "Approved", "The stage before has passed", stage)
+            say(f"    the approver lets it into {stage}")
+        status = story.wait_for_stage(stage.deploy_stage)
+        story.require(status == "Succeeded", f"{stage.deploy_stage} ended {status}")
+
+
 def staging(story: Playing) -> None:
-    status = story.wait_for_stage("DeployStaging")
-    story.require(status == "Succeeded", f"DeployStaging ended {status}")
+    before_production(story)
     say(f"    the data scientist reads how the endpoint answered: {read_tests(story, story.scientist)} tests passed")
 
 
@@ -106,31 +116,32 @@ def read_tests(story: Playing, person: Person) -> int:
     return len(cases)
 
 
-def approval_token(story: Playing, codepipeline: Any) -> str:
-    """What answers the manual approval, as soon as the pipeline waits for it."""
+def approval_token(story: Playing, codepipeline: Any, into: Stage = Stage.PROD) -> str:
+    """What answers the manual approval, as soon as the pipeline waits for it. into: the stage that it lets into"""
+    name = into.approval_stage
 
     def waiting() -> str | None:
         stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
-        asks = (stage for stage in stages if stage["stageName"] == "ApproveDeployment")
-        stage = story.only(asks, f"{story.pipeline_name} has no stage ApproveDeployment")
+        asks = (stage for stage in stages if stage["stageName"] == name)
+        stage = story.only(asks, f"{story.pipeline_name} has no stage {name}")
         latest = stage.get("latestExecution", {})
         if latest.get("pipelineExecutionId") != story.execution_id:
             return None
-        story.require(latest["status"] not in ENDED, f"ApproveDeployment ended {latest['status']} unasked")
+        story.require(latest["status"] not in ENDED, f"{name} ended {latest['status']} unasked")
         token: str | None = stage["actionStates"][-1].get("latestExecution", {}).get("token")  # after Card
         return token
 
     return str(story.until("the pipeline to ask for approval", waiting))
 
 
-def give_approval(story: Playing, result: str, summary: str) -> None:
+def give_approval(story: Playing, result: str, summary: str, into: Stage = Stage.PROD) -> None:
     """Answer the manual approval through the API, as the approver."""
     codepipeline = story.approver.client("codepipeline")
     codepipeline.put_approval_result(
         pipelineName=story.pipeline_name,
-        stageName="ApproveDeployment",
-        actionName="ApproveDeployment",
-        token=approval_token(story, codepipeline),
+        stageName=into.approval_stage,
+        actionName=into.approval_stage,
+        token=approval_token(story, codepipeline, into),
         result={"status": result, "summary": summary},
     )
 

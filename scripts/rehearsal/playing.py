@@ -101,7 +101,7 @@ class Playing(ABC):
     """What the chapters hand on to each other; what is abstract differs between the embedded AWS and AWS.
 
     root: the tree that the commands work on; folder: where the rehearsal writes
-    regions: where both stages run; () for the story's own Region
+    regions: where the stages run; () for the story's own Region
     example: which of the seed code's models is trained (examples.py)
     repositories: a team's own, in place of the seed code (teams/); changes: what they change
     form: whether the data scientist fills in the product's form, or leaves it as environment.yaml has it
@@ -110,6 +110,7 @@ class Playing(ABC):
     pause: the longest between two looks
     images: the namespace of the data science account's own images, which go to the further Regions; "" for none
     build_on_push: whether a push to the training repository trains
+    between: the stages between staging and production; asked: those of them that an approver lets versions into
     """
 
     folder: Path
@@ -120,6 +121,8 @@ class Playing(ABC):
     regions: tuple[str, ...] = ()
     images: str = ""
     build_on_push: bool = False
+    between: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     example: str = "iris"
     repositories: Repositories = field(default_factory=Repositories)
     changes: dict[str, Any] = field(default_factory=dict)

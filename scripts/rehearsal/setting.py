@@ -19,14 +19,17 @@ from scripts.kit import names
 from scripts.kit.organization import members
 from scripts.kit.patience import until
 from scripts.kit.settings.model import Administrator, Domain
+from scripts.kit.stages import Stage
 
 MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids
 PRODUCTION = "222222222222"
 STAGING = "333333333333"
-DEPLOYMENT, UNITS = "multi-account-deployment", {"prod": "production", "staging": "staging"}  # the post's names
+BETWEEN = {"qa": "666666666666", "preprod": "777777777777"}  # where the story has such stages
+DEPLOYMENT = "multi-account-deployment"  # the post's name; the units beneath it are called as the stages' keys
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 
+NEWLINE = "\n"
 PATIENCE = 60.0  # seconds for an account to be made in the embedded AWS
 LAUNCH_ROLE = "AmazonSageMakerServiceCatalogProductsLaunchRole"
 LAUNCH_POLICY = "arn:aws:iam::aws:policy/AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
@@ -49,8 +52,9 @@ class Setting:
     region: str
     management: str
     data_science: str
-    targets: dict[str, str]  # stage ("staging", "prod") to account
+    targets: dict[str, str]  # stage ("staging", "prod") to account, in the order of deployment
     units: dict[str, str]  # stage to unit
+    asked: tuple[str, ...] = ()  # the stages between staging and production that an approver lets versions into
 
     @property
     def set_up_from(self) -> str:
@@ -64,7 +68,7 @@ class Setting:
         named["data science"] = self.data_science
         if self.management == self.data_science:
             named = {"data science (management)": self.management}
-        return {**named, "staging": self.targets["staging"], "production": self.targets["prod"]}
+        return {**named, **{Stage(stage).key: account for stage, account in self.targets.items()}}
 
 
 def trust(**principal: str) -> str:
@@ -73,10 +77,18 @@ def trust(**principal: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def make_organization(cloud: Cloud, administrator: Administrator, region: str, bare: bool = False) -> Setting:
+def targets_with(between: Sequence[str]) -> dict[str, str]:
+    """The account of each stage. between: the stages between staging and production"""
+    return {"staging": STAGING, **{stage: BETWEEN[stage] for stage in BETWEEN if stage in between}, "prod": PRODUCTION}
+
+
+def make_organization(
+    cloud: Cloud, administrator: Administrator, region: str, bare: bool = False, between: Sequence[str] = ()
+) -> Setting:
     """The organization with its units and accounts, trusted access, and the delegated administrator.
 
     bare: only the organization and its accounts. The rest is for `make accounts` to do.
+    between: the stages between staging and production
     """
     delegated = administrator == "delegated"
     management = MANAGEMENT if delegated else DATA_SCIENCE
@@ -90,10 +102,12 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str, b
         made = organizations.create_organizational_unit(ParentId=parent, Name=name)
         return str(made["OrganizationalUnit"]["Id"])
 
-    units, deployment = {stage: f"{DEPLOYMENT}/{name}" for stage, name in UNITS.items()}, top
+    targets = targets_with(between)
+    named = {stage: Stage(stage).key for stage in targets}
+    units, deployment = {stage: f"{DEPLOYMENT}/{name}" for stage, name in named.items()}, top
     if not bare:
         deployment = unit(top, DEPLOYMENT)
-        units = {stage: unit(deployment, name) for stage, name in UNITS.items()}
+        units = {stage: unit(deployment, name) for stage, name in named.items()}
 
     def account(account_id: str, name: str, parent: str) -> None:
         plan_account_ids([account_id])
@@ -110,19 +124,19 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str, b
 
     if delegated:
         account(DATA_SCIENCE, "data-science", deployment)
-    account(PRODUCTION, "production", units["prod"])
-    account(STAGING, "staging", units["staging"])
+    for stage in sorted(targets):  # production first, as the ids of its OU and account always were
+        account(targets[stage], named[stage], units[stage])
 
     if not bare:
         root.client("cloudformation").activate_organizations_access()
     if delegated and not bare:
         organizations.register_delegated_administrator(AccountId=DATA_SCIENCE, ServicePrincipal=STACK_SETS)
-    return Setting(administrator, region, management, DATA_SCIENCE, {"staging": STAGING, "prod": PRODUCTION}, units)
+    return Setting(administrator, region, management, DATA_SCIENCE, targets, units)
 
 
-def make_accounts_alone(cloud: Cloud, region: str) -> Setting:
+def make_accounts_alone(cloud: Cloud, region: str, between: Sequence[str] = ()) -> Setting:
     """The accounts without an organization; each target's owner has let the data science account in."""
-    setting = Setting("self-managed", region, "", DATA_SCIENCE, {"staging": STAGING, "prod": PRODUCTION}, {})
+    setting = Setting("self-managed", region, "", DATA_SCIENCE, targets_with(between), {})
     for account in setting.targets.values():
         iam = cloud.root(account, region).client("iam")
         let_in = trust(AWS=f"arn:aws:iam::{DATA_SCIENCE}:root")
@@ -171,11 +185,13 @@ def environment_file(
 ) -> str:
     """What the ML engineer writes into environment.yaml.
 
-    regions: of both stages, where they are not the Region; images: the namespace of images that go to the others
+    regions: of the stages, where they are not the Region; images: the namespace of images that go to the others
     build_on_push: whether a push to a training repository trains
     """
     listed = f"[{', '.join(regions)}]"
-    of_stages = f"regions:\n  staging: {listed}\n  production: {listed}\n" if regions else ""
+    keys = [Stage(stage).key for stage in setting.targets]
+    of_stages = "".join(["regions:\n", *(f"  {key}: {listed}\n" for key in keys)]) if regions else ""
+    of_stages += f"approval: {{before: [{', '.join(setting.asked)}]}}\n" if setting.asked else ""
     of_stages += f"images: {{repository_prefix: {images}}}\n" if images else ""
     of_stages += "builds: {on_push: true}\n" if build_on_push else ""
     alone = setting.administrator == "self-managed"
@@ -209,9 +225,7 @@ accounts:
   management: '{setting.management}'
   data_science: '{setting.data_science}'
 units:
-  staging: {setting.units["staging"]}
-  production: {setting.units["prod"]}
-"""
+{"".join(f"  {Stage(stage).key}: {unit}{NEWLINE}" for stage, unit in setting.units.items())}"""
 
 
 def invitations_of(setting: Setting) -> str:
@@ -221,9 +235,7 @@ def invitations_of(setting: Setting) -> str:
     return f"""\
 invited_accounts:
 {data_science}\
-  - {{id: '{setting.targets["staging"]}', stage: staging}}
-  - {{id: '{setting.targets["prod"]}', stage: production}}
-"""
+{"".join(f"  - {{id: '{id}', stage: {Stage(stage).key}}}{NEWLINE}" for stage, id in setting.targets.items())}"""
 
 
 def targets_of(setting: Setting) -> str:
@@ -232,6 +244,4 @@ def targets_of(setting: Setting) -> str:
 accounts:
   data_science: '{setting.data_science}'
 targets:
-  staging: ['{setting.targets["staging"]}']
-  production: ['{setting.targets["prod"]}']
-"""
+{"".join(f"  {Stage(stage).key}: ['{id}']{NEWLINE}" for stage, id in setting.targets.items())}"""

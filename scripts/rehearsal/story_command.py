@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from scripts.kit.console import UsageError, near, paint, say
+from scripts.kit.stages import Stage
 from scripts.rehearsal import images_file, record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws, require_port
@@ -34,6 +35,16 @@ def tell_failure(story: Playing, failure: StoryFailed) -> None:
         say(failure.log)
 
 
+def stages_between(args: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The stages between staging and production, and those that are entered with an approval."""
+    optional = [stage.value for stage in Stage if stage.optional]
+    named = {option: tuple(filter(None, (getattr(args, option) or "").split(","))) for option in ("between", "asked")}
+    for option, known in (("between", optional), ("asked", named["between"])):
+        if other := [name for name in named[option] if name not in known]:
+            raise UsageError(f"--{option} {other[0]}: write {' or '.join(known) or 'it with --between'}")
+    return named["between"], named["asked"]
+
+
 def team_of(args: argparse.Namespace, regions: tuple[str, ...]) -> repositories.Repositories:
     """A team's own repositories, if any; UsageError for a folder or an option that cannot be."""
     given = {repositories.DEPLOY: args.deploy_repository, repositories.TRAINING: args.training_repository}
@@ -51,6 +62,7 @@ def team_of(args: argparse.Namespace, regions: tuple[str, ...]) -> repositories.
 
 def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     """Play the story as the options say; the exit code."""
+    between, asked = stages_between(args)
     require_port(args.port)
     team = team_of(args, regions)
     names = list(TITLES)[: list(TITLES).index(LAST) + 1] if team.folders else list(TITLES)
@@ -68,6 +80,8 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
             regions=regions,
             example=args.example,
             build_on_push=args.build_on_push,
+            between=between,
+            asked=asked,
         )
         if team.folders:
             story.repositories, story.changes = team, changes.compare(team, args.region, regions)

@@ -266,36 +266,55 @@ def test_a_key_with_another_logical_id_and_a_parameter_with_another_default_are_
 # -- production, and order ---------------------------------------------------------------------
 
 
-def stages_of(resources: Any) -> list[Any]:
+def stages_of(resources: Any, *, optional: bool = True) -> list[Any]:
+    """The pipeline's stages as they are where all optional ones are there, or none."""
     stages: list[Any] = resources["Pipeline"]["Properties"]["Stages"]
-    return stages
+    return [one["Fn::If"][1] if "Fn::If" in one else one for one in stages if optional or "Fn::If" not in one]
+
+
+def with_stages(stages: list[Any], edit: Callable[[Any], object] = lambda resources: None) -> Template:
+    """The project's template with these stages of the pipeline, and an edit of them."""
+
+    def replaced(resources: Any) -> None:
+        put(resources, STAGES, copy.deepcopy(stages))
+        edit(resources)
+
+    return changed(PRODUCT, replaced)
 
 
 def test_no_order_of_the_stages_gets_past_the_approver() -> None:
-    """Of all orders of the pipeline's stages, those in which everything stands where it must are the kit's own."""
-    number = len(stages_of(TEMPLATES[PRODUCT].resources))
-    passed = []
-    for order in itertools.permutations(range(number)):
-        moved = changed(
-            PRODUCT, partial(put, path=STAGES, value=[stages_of(TEMPLATES[PRODUCT].resources)[n] for n in order])
-        )
-        if not [*sequence.production(PRODUCT, moved), *sequence.actions(PRODUCT, moved)]:
-            passed.append(order)
-    assert passed == [tuple(range(number))]
+    """Of all orders of the post's stages, those in which everything stands where it must are the kit's own."""
+    stages = stages_of(TEMPLATES[PRODUCT].resources, optional=False)
+    orders = itertools.permutations(range(5))
+    passed = [order for order in orders if not sequence_findings(with_stages([stages[n] for n in order]))]
+    assert (len(stages), passed) == (5, [tuple(range(5))])
+
+
+def test_no_stage_with_the_optional_ones_may_stand_elsewhere() -> None:
+    """Each stage at every other place."""
+    stages = stages_of(TEMPLATES[PRODUCT].resources)
+    assert sequence_findings(with_stages(stages)) == []
+    missed = set()
+    for number, place in itertools.permutations(range(len(stages)), 2):
+        moved = [*stages]
+        moved.insert(place, moved.pop(number))
+        if not sequence_findings(with_stages(moved)):
+            missed.add((stages[number]["Name"], stages[place]["Name"]))
+    assert missed == set()
 
 
 def test_a_pipeline_that_deploys_to_production_by_itself_is_found() -> None:
     """Whatever stage goes back by itself, and where executions overtake each other."""
     kept = TEMPLATES[PRODUCT]
-    for number in range(len(stages_of(kept.resources))):
+    stages = stages_of(kept.resources)
+    for number in range(len(stages)):
         for outcome in (
             {"OnFailure": {"Result": "ROLLBACK"}},
             {"OnSuccess": {"Conditions": [{"Result": "ROLLBACK", "Rules": []}]}},
         ):
-            stage = {**stages_of(kept.resources)[number], **outcome}
-            found = list(
-                sequence.production(PRODUCT, changed(PRODUCT, partial(put, path=(*STAGES, number), value=stage)))
-            )
+            stage = {**stages[number], **outcome}
+            edited = with_stages(stages, partial(put, path=(*STAGES, number), value=stage))
+            found = list(sequence.production(PRODUCT, edited))
             assert any(f"{stage['Name']} goes back by itself" in said for said in found)
     parallel = partial(put, path=("Pipeline", "Properties", "ExecutionMode"), value="PARALLEL")
     assert any("ExecutionMode is PARALLEL" in said for said in sequence.production(PRODUCT, changed(PRODUCT, parallel)))
@@ -305,9 +324,11 @@ def test_an_approval_that_one_case_of_a_condition_lacks_is_found() -> None:
     """Whichever condition it is, and whichever of its cases."""
     for condition in ("HasConnection", "UsesCodeCommit", "BuildsOnPush", "HasStagingRegions"):
         for branches in ([True, False], [False, True]):
-            approval = stages_of(TEMPLATES[PRODUCT].resources)[3]
+            stages = stages_of(TEMPLATES[PRODUCT].resources)
+            number = [stage["Name"] for stage in stages].index("ApproveDeployment")
+            approval = stages[number]
             cases = [approval if there else {"Ref": "AWS::NoValue"} for there in branches]
-            maybe = changed(PRODUCT, partial(put, path=(*STAGES, 3), value={"Fn::If": [condition, *cases]}))
+            maybe = with_stages(stages, partial(put, path=(*STAGES, number), value={"Fn::If": [condition, *cases]}))
             assert any("before an approver decides" in said for said in sequence.production(PRODUCT, maybe))
 
 
@@ -318,17 +339,20 @@ def action_places() -> Iterator[tuple[int, int, str]]:
 
 
 def test_an_action_that_is_gone_or_runs_with_the_first_is_found() -> None:
-    missed = set()
+    missed, stages = set(), stages_of(TEMPLATES[PRODUCT].resources)
     for number, place, name in action_places():
-        gone = changed(PRODUCT, partial(drop, path=(*STAGES, number, "Actions", place)))
+        gone = with_stages(stages, partial(drop, path=(*STAGES, number, "Actions", place)))
         if not sequence_findings(gone):
             missed.add(f"{name} gone")
-        early = changed(PRODUCT, partial(put, path=(*STAGES, number, "Actions", place, "RunOrder"), value=1))
+        early = with_stages(stages, partial(put, path=(*STAGES, number, "Actions", place, "RunOrder"), value=1))
         if not sequence_findings(early):
             missed.add(f"{name} first")
     # What is first anyway; and nothing in the pipeline but the Build step itself rests on the commit and on the kit's
     # code.
-    assert missed == {f"{name} first" for name in ("Source", "Kit", "Build", "DeployResourcesStaging", "Card", "Gate")}
+    first = ["Source", "Kit", "Build", "Card", "Gate"]
+    first += [f"DeployResources{name}" for name in ("Staging", "Qa", "Preprod")]
+    optional = ("ApproveQa", "ApprovePreprod")  # and alone in its stage, so first too
+    assert missed == {f"{name} first" for name in (*first, *optional)} | {f"{one} gone" for one in optional}
 
 
 def sequence_findings(template: Template) -> list[str]:
@@ -337,7 +361,8 @@ def sequence_findings(template: Template) -> list[str]:
 
 def test_an_approval_that_the_repository_could_skip_is_found() -> None:
     def skip(resources: Any) -> None:
-        rule = stages_of(resources)[3]["BeforeEntry"]["Conditions"][0]["Rules"][0]
+        (approval,) = (one for one in stages_of(resources) if one["Name"] == "ApproveDeployment")
+        rule = approval["BeforeEntry"]["Conditions"][0]["Rules"][0]
         rule["Configuration"]["Variable"] = "#{TestStaging.DEPLOY}"
 
     assert any(

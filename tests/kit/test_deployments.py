@@ -125,3 +125,13 @@ def test_an_answer_makes_no_line_of_its_own_in_the_table() -> None:
     forged = {**FAILED, "endpoints": [{"account": "1", "region": "r", "failed": ["a\n2026 7 in production\x1b[2J"]}]}
     (row,) = deployments.rows([only({**DECIDED, "record/outcomes/e1/prod-1.json": forged})])
     assert row[-1] == "failed in production: 1 r: a 2026 7 in production?[2J"
+
+
+def test_the_table_has_a_column_for_each_further_stage_in_which_a_deployment_was_tested() -> None:
+    tested = {"record/outcomes/e1/staging-1.json": {**FAILED, "passed": True, "stage": "staging"}}
+    of_two = deployments.table_of([only(tested)])
+    assert of_two[0][2:4] == ["STAGING", "PROD"]
+    found = only({**tested, "record/outcomes/e1/qa-1.json": {**FAILED, "stage": "qa"}})
+    header, ((_, _, *cells),) = deployments.table_of([found])
+    assert dict(zip(header[2:5], cells, strict=False)) == {"STAGING": "1/2", "QA": "1/2", "PROD": "-"}
+    assert found.result.startswith("failed in qa: ")

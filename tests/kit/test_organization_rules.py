@@ -40,7 +40,7 @@ def every_stack(settings: Settings) -> Iterator[stacks.WantedStack]:
     yield data_science.models(settings, dict.fromkeys(Stage, "o/r/ou/*"))
     yield data_science.shared(settings)
     yield data_science.roles(settings, dict.fromkeys(Stage, ""))
-    yield data_science.people(settings, "")
+    yield data_science.people(settings, "", dict.fromkeys(Stage, ""))
     yield target_roles.target_stack(settings, TargetStage(Stage.STAGING, "staging", "", ()), "2" * 12, OUTPUTS)
     yield target_roles.self_managed_stack(settings, "2" * 12)
 

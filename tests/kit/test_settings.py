@@ -11,6 +11,7 @@ import pytest
 from scripts.kit.console import UserError
 from scripts.kit.names import STUDIO_ROLE
 from scripts.kit.settings import consumers, model, reading
+from scripts.kit.stages import Stage
 from tests.support import EXAMPLE_SETTINGS, ROOT
 from tests.support.cfn import evaluator
 
@@ -161,7 +162,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
     words = (
         "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain|domain_id|images|models"
-        "|consumers"
+        "|consumers|qa|preprod"
     )
     lines, inside = [], False
     for line in EXAMPLE_SETTINGS.splitlines():
@@ -179,9 +180,9 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert found.studio.execution_roles[0] == STUDIO_ROLE
     assert found.images == model.Images("team")
     assert found.models == model.Models("refuse", life_cycle=True)
-    assert found.approval == model.Approval(four_eyes=True)
+    assert found.approval == model.Approval(four_eyes=True, before=(Stage.QA,))
     shop = model.Consumer("churn", "arn:aws:iam::555555555555:role/shop")
-    assert found.consumers == model.PerStage((), (shop,))
+    assert found.consumers == model.PerStage((), (shop,), further={Stage.QA: (), Stage.PREPROD: ()})
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
@@ -319,3 +320,34 @@ def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> 
     assert reading.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
     message = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
     assert "units.data_science: has no part with `administrator: management`" in message
+
+
+QA = "  production: ou-ab12-prod2222\n  qa: ou-ab12-qaqa3333\n"
+
+
+def test_stages_between_staging_and_production_are_there_where_their_unit_is_named() -> None:
+    found = reading.parse(EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", QA), "example")
+    assert found.stages == (Stage.STAGING, Stage.QA, Stage.PROD)
+    assert found.units.of(Stage.QA) == "ou-ab12-qaqa3333"
+    assert (found.regions.of(Stage.QA), found.roles.suffix.of(Stage.QA)) == (("us-east-1",), "qa")
+    assert reading.parse(EXAMPLE_SETTINGS, "example").stages == (Stage.STAGING, Stage.PROD)
+    alone = reading.parse(SELF_MANAGED.replace(TARGETS, f"{TARGETS}\n  preprod: ['555555555555']"), "alone")
+    assert alone.stages == (Stage.STAGING, Stage.PREPROD, Stage.PROD)
+    assert (alone.units.of(Stage.PREPROD), alone.targets and alone.targets.of(Stage.PREPROD)) == ("", ("555555555555",))
+
+
+def test_an_approval_is_asked_before_stages_that_are_there() -> None:
+    with_qa = EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", QA)
+    assert reading.parse(f"{with_qa}approval: {{before: [qa]}}\n", "example").approval.before == (Stage.QA,)
+    assert "approval.before[0]" in complaint(f"{with_qa}approval: {{before: [preprod]}}\n")
+    assert "approval.before[0]" in complaint(f"{EXAMPLE_SETTINGS}approval: {{before: [qa]}}\n")
+    assert "approval.before[0]" in complaint(f"{with_qa}approval: {{before: [prod]}}\n")
+
+
+def test_a_stage_that_is_not_there_has_no_regions_accounts_or_unit_of_another() -> None:
+    assert "regions.qa" in complaint(f"{EXAMPLE_SETTINGS}regions: {{qa: [us-east-1]}}\n")
+    invited = "invited_accounts: [{id: '222222222222', stage: qa}]\n"
+    assert "names the stage qa, which needs a unit: write units.qa" in complaint(EXAMPLE_SETTINGS + invited)
+    same = QA.replace("ou-ab12-qaqa3333", "ou-ab12-stag1111")
+    text = EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", same)
+    assert "units.qa (line" in complaint(text) or "is the staging unit. Every stage" in complaint(text)

@@ -2,36 +2,92 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
 from awslang.template.reader import read
-from pipeline.settings import STAGES
+from pipeline.settings import NEEDED, STAGES
 from scripts.kit.names import target_set_name
 from scripts.kit.stages import Stage
 from tests.support import ROOT
+from tests.support.cfn import evaluator
 
-TEMPLATE, _ = read((ROOT / "templates/30-project.yaml").read_text(encoding="utf-8"))
+PROJECT = (ROOT / "templates/30-project.yaml").read_text(encoding="utf-8")
+TEMPLATE, _ = read(PROJECT)
+OPTIONAL = [stage for stage in Stage if stage.optional]
+NEEDED_VALUES = dict.fromkeys(
+    ("SeedCodeDeployKey", "SeedCodeBuildKey", "PipelineCodeKey", "EndpointTemplateKey", "BundleVersion"), "key"
+) | {
+    "SageMakerProjectName": "iris",
+    "SageMakerProjectId": "p-1",
+    "SageMakerExecutionRoleStagingName": "sagemaker-role-staging",
+    "SageMakerExecutionRoleProdName": "sagemaker-role-prod",
+}
+
+
+def resolved(name: str, **given: str) -> dict[str, Any]:
+    """The properties of a resource of template 30 with these parameters."""
+    return evaluator(PROJECT, {**NEEDED_VALUES, **given}).resource(name)
+
+
+def role(stage: Stage) -> dict[str, str]:
+    return {stage.role_parameter: f"sagemaker-role-{stage}"}
+
+
+def stages(**given: str) -> dict[str, set[str]]:
+    """The pipeline's stages with the names of their actions."""
+    return {
+        one["Name"]: {action["Name"] for action in one["Actions"]} for one in resolved("Pipeline", **given)["Stages"]
+    }
 
 
 def test_the_pipelines_own_list_has_the_same_stages_in_the_same_order() -> None:
     assert list(STAGES) == [stage.value for stage in Stage]
+    assert list(NEEDED) == [stage.value for stage in Stage if not stage.optional]
 
 
 def test_every_parameter_of_a_stage_is_one_of_the_projects_template() -> None:
-    named = {
-        name
-        for stage in Stage
-        for name in (stage.unit_parameter, stage.accounts_parameter, stage.regions_parameter, stage.role_parameter)
-    }
-    assert len(named) == 8
+    named = {name for stage in Stage for name in stage.parameters} | {stage.approve_parameter for stage in OPTIONAL}
+    assert len(named) == 18
     assert named <= set(TEMPLATE["Parameters"])
 
 
 def test_every_stage_of_the_projects_pipeline_that_deploys_has_its_actions() -> None:
-    stages = TEMPLATE["Resources"]["Pipeline"]["Properties"]["Stages"]
-    deploying = {one["Name"]: {action["Name"] for action in one["Actions"]} for one in stages}
+    found = stages(**{name: value for stage in OPTIONAL for name, value in role(stage).items()})
     for stage in Stage:
-        assert {stage.deploy_action, stage.test_action} <= deploying[stage.deploy_stage]
+        assert {stage.deploy_action, stage.test_action} <= found[stage.deploy_stage]
+    assert [name for name in found if name.startswith("Deploy")] == [stage.deploy_stage for stage in Stage]
+    assert [name for name in found if name.startswith("Approve")] == [Stage.PROD.approval_stage]
+
+
+@pytest.mark.parametrize("stage", OPTIONAL)
+def test_an_optional_stage_with_its_approval_comes_alone(stage: Stage) -> None:
+    found = list(stages(**role(stage), **{stage.approve_parameter: "true"}))
+    assert found == [
+        *(
+            "Source",
+            "Build",
+            "DeployStaging",
+            stage.approval_stage,
+            stage.deploy_stage,
+            "ApproveDeployment",
+            "DeployProd",
+        )
+    ]
+    assert list(stages(**{stage.approve_parameter: "true"})) == [*found[:3], *found[5:]]
+
+
+def test_a_project_without_optional_stages_has_nothing_of_them() -> None:
+    for name, value in TEMPLATE["Resources"].items():
+        if value.get("Condition") is None:
+            text = json.dumps(resolved(name)).lower()
+            assert not [stage for stage in OPTIONAL if f"_{stage}_" in text or f"deploy{stage}" in text], name
+    names = [one["Name"] for one in resolved("Build")["Environment"]["EnvironmentVariables"]]
+    assert len(names) == 17
 
 
 def test_a_stage_is_called_production_in_the_environment_file_and_the_stack_sets() -> None:
-    assert [stage.key for stage in Stage] == ["staging", "production"]
+    assert [stage.key for stage in Stage] == ["staging", "qa", "preprod", "production"]
     assert target_set_name(Stage.PROD) == "multi-account-deployment-target-production"

@@ -56,6 +56,19 @@ class TheSettings(Repository):
         (self.folder / "prod-config.json").write_text('{"Regions": "eu-west-1"}')
         self.assertIn("write a list of Regions", self.refused())
 
+    def test_a_stage_between_is_there_with_its_role_and_is_set_as_staging_is_without_a_file(self) -> None:
+        qa = {"EXECUTION_ROLE_QA_NAME": "sagemaker-role-qa", "ORGANIZATIONAL_UNIT_QA_ID": "ou-q", "QA_REGIONS": REGION}
+        (self.folder / "staging-config.json").write_text('{"Parameters": {"InstanceType": "y"}}')
+        _, found, _ = self.settings(**qa).stages
+        self.assertEqual((found.name, found.unit, found.file), ("qa", "ou-q", "staging-config.json"))
+        self.assertEqual(found.parameters, {"InstanceType": "y"})
+        (self.folder / "qa-config.json").write_text('{"Parameters": {"InstanceType": "x"}}')
+        found = self.settings(**qa).stages[1]
+        self.assertEqual((found.parameters, found.file), ({"InstanceType": "x"}, "qa-config.json"))
+        (self.folder / "qa-config.json").write_text('{"Parameters": {"InstanceType": "z"}}')
+        self.assertIn('qa-config.json: Parameters.InstanceType is "z"', self.refused(**qa))
+        self.assertIn("ORGANIZATIONAL_UNIT_QA_ID", self.refused(**{**qa, "ORGANIZATIONAL_UNIT_QA_ID": ""}))
+
     def test_a_stage_takes_three_regions_besides_the_projects_own(self) -> None:
         four = "eu-west-1,eu-west-2,eu-north-1,us-east-1"
         self.assertEqual(len(self.settings(PROD_REGIONS=four).regions), 4)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.console import UserError
-from tests.support.fake_services import Fake, error
+from tests.support.fake_services import REGION, Fake, error
 from tests.support.gate_world import STARTED, World
 
 
@@ -95,3 +95,23 @@ def test_a_way_back_that_no_approver_saw_is_nothing_to_compare_with(world: World
     world.bucket.note("record/decisions/run-b/1.json", {**decision, "at": "2026-02-02", "manifest": held})
     shown = json.loads(world.bucket.held[world.card()["CARD_KEY"].replace(".html", ".json")])
     assert shown["first"] == ["the metric gate auc is taken away"]
+
+
+QA = {"EXECUTION_ROLE_QA_NAME": "role-qa", "ORGANIZATIONAL_UNIT_QA_ID": "ou-s", "QA_REGIONS": REGION}
+
+
+@pytest.mark.parametrize(
+    ("changes", "passed"),
+    [({}, True), ({"passed": False}, False), ({"manifest_sha256": "another"}, False), ({"stage": "staging"}, False)],
+)
+def test_the_card_says_whether_what_is_deployed_passed_the_tests_of_each_stage_between(
+    world: World, changes: dict[str, Any], passed: bool
+) -> None:
+    sha256 = world.build(**QA)["MANIFEST_SHA256"]
+    entry = {"stage": "qa", "passed": True, "manifest_sha256": sha256, "endpoints": [{}, {}], "at": "2026-01-01"}
+    world.bucket.note("record/outcomes/run-1/qa-1.json", {**entry, **changes})
+    world.bucket.note("record/outcomes/run-0/qa-1.json", entry)  # of another execution
+    summary = world.card()["SUMMARY"]
+    said = "QA: the record has no tests of this deployment that passed"
+    assert (said in summary) is not passed
+    assert ("qa passed on 2 endpoints" in summary) is passed

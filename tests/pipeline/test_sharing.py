@@ -233,6 +233,29 @@ class TheStage(unittest.TestCase):
         for call in calls:
             self.assertEqual(call["Tagging"]["TagSet"], [{"Key": "sagemaker-multi-account-staging", "Value": "true"}])
 
+    def test_the_stages_before_production_share_as_staging_whatever_each_serves(self) -> None:
+        place = {"regions": [REGION], "stack_set_name": "s"}
+        manifest = {
+            "model_package": {
+                "arn": f"{VERSIONS}/3",
+                "group": "Iris",
+                "regions": {REGION: f"{VERSIONS}/3"},
+                "artifacts": [],
+            },
+            "stages": {
+                stage: {**place, "accounts": [{"id": id}], "stack_set_name": f"s-{stage}"}
+                for stage, id in (("staging", "333333333333"), ("qa", "666666666666"), ("prod", "222222222222"))
+            },
+        }
+        clients: dict[str, Any] = {"cloudformation": deployed({"staging": "2", "qa": "1"}), "sagemaker": registry()}
+        sharing.share(lambda service, _: clients[service], manifest, "staging")
+        found = written(clients["sagemaker"])
+        self.assertEqual(found.keys(), {"StagingReadsGroup", "StagingUsesVersions"})
+        roots = [f"arn:aws:iam::{id}:root" for id in ("333333333333", "666666666666")]
+        self.assertEqual(found["StagingUsesVersions"]["Principal"]["AWS"], roots)
+        shared = [arn.rsplit("/", 1)[1] for arn in found["StagingUsesVersions"]["Resource"] if "/Iris/" in arn]
+        self.assertEqual(shared, ["2", "1", "3"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -65,7 +65,7 @@ BROKEN: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "ENDPOINTS_ROLL_BACK_BY_ALARMS": ("50", drop("Endpoint", "Properties", "DeploymentConfig")),
     "PIPELINES_ASK_A_PERSON": (
         "30", lambda r: r["Pipeline"]["Properties"].update(
-            Stages=[s for s in r["Pipeline"]["Properties"]["Stages"] if s["Name"] != "ApproveDeployment"])),
+            Stages=[s for s in r["Pipeline"]["Properties"]["Stages"] if s.get("Name") != "ApproveDeployment"])),
     "BUILDS_RUN_WITHOUT_PRIVILEGES": (
         "30", put(True, "Build", "Properties", "Environment", "PrivilegedMode")),
 }  # fmt: skip

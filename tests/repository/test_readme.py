@@ -14,6 +14,7 @@ import pytest
 from botocore import xform_name
 
 from scripts.kit.settings.model import Settings
+from scripts.kit.stages import Stage
 from tests.support import ROOT
 from tests.support.documents import help_of, lines_of_code, make_targets, options_of, relative_path
 from tests.support.makefile import TARGETS
@@ -197,6 +198,9 @@ def keys_of(kind: type[Any], before: str = "") -> Iterator[str]:
         inner = [get_origin(hint) or hint, *get_args(hint)]
         nested = next((one for one in inner if is_dataclass(one) and isinstance(one, type)), None)
         name = f"{before}{field.name}"
+        if field.name == "further":
+            yield from (f"{before}{stage.key}" for stage in Stage if stage.optional)
+            continue
         yield from keys_of(nested, f"{name}.") if nested else [name]
 
 

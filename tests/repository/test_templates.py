@@ -157,22 +157,26 @@ def test_only_a_change_of_the_approval_starts_the_pipeline(rule: str, status: st
     }
 
 
-def stages_of_the_pipeline() -> dict[str, list[dict[str, Any]]]:
-    """The actions of each stage; there may be further stages (docs/guides/extend-the-pipeline.md)."""
+def stages_of_the_pipeline() -> dict[str, dict[str, Any]]:
+    """Each stage, the optional ones too; there may be further stages (docs/guides/extend-the-pipeline.md)."""
     stages = template(30).data["Resources"]["Pipeline"]["Properties"]["Stages"]
-    return {stage["Name"]: stage["Actions"] for stage in stages}
+    return {stage["Name"]: stage for stage in (one["!If"][1] if "!If" in one else one for one in stages)}
 
 
 def test_the_approval_has_a_stage_of_its_own() -> None:
     stages = stages_of_the_pipeline()
-    of_the_kit = ["Source", "Build", "DeployStaging", "ApproveDeployment", "DeployProd"]
+    of_the_kit = [
+        *("Source", "Build", "DeployStaging", "ApproveQa", "DeployQa", "ApprovePreprod", "DeployPreprod"),
+        *("ApproveDeployment", "DeployProd"),
+    ]
     assert [name for name in stages if name in of_the_kit] == of_the_kit
-    assert [a["ActionTypeId"]["Category"] for a in stages["ApproveDeployment"]] == ["Build", "Approval"]
+    assert [a["ActionTypeId"]["Category"] for a in stages["ApproveDeployment"]["Actions"]] == ["Build", "Approval"]
 
 
 def test_the_gate_comes_before_everything_in_production() -> None:
-    name, actions = list(stages_of_the_pipeline().items())[-1]
+    name, stage = list(stages_of_the_pipeline().items())[-1]
     assert name == "DeployProd"
+    actions = stage["Actions"]
     assert [(a["Name"], a["RunOrder"]) for a in actions] == [
         ("Gate", "1"),
         ("DeployResourcesProd", "2"),
@@ -183,8 +187,7 @@ def test_the_gate_comes_before_everything_in_production() -> None:
 
 
 def test_a_project_without_an_approved_version_skips_every_stage_that_deploys() -> None:
-    stages = template(30).data["Resources"]["Pipeline"]["Properties"]["Stages"]
-    for stage in stages[2:]:
+    for stage in list(stages_of_the_pipeline().values())[2:]:
         condition = stage["BeforeEntry"]["Conditions"][0]
         assert condition["Result"] == "SKIP"
         assert condition["Rules"][0]["Configuration"]["Variable"] == "#{Build.DEPLOY}"

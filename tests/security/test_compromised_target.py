@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from awslang.principals import Principal
 from localaws.cloud import Session
 from scripts.kit.names import bundle_bucket, model_bucket
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
-from tests.support.attacks import LivePolicy, bucket_policy, check_denied, trust_policy
+from tests.support.attacks import LivePolicy, administrator, bucket_policy, check_denied, trust_policy
 
 ROLES = ("Build", "Gate", "OwnTests", "Pipeline", "Stage", "Test")
 
@@ -53,18 +52,6 @@ class Target:
         allow = {"Sid": "Open", "Effect": "Allow", "Principal": {"AWS": account}, "Action": action}
         resource = f"arn:aws:s3:::{bucket}/*"
         return bucket_policy(self.home, bucket).changed("DenyPlainHttp", lambda _: {**allow, "Resource": resource})
-
-
-def administrator(story: Story, account: str) -> Session:
-    """A role of the account that may do everything there: the account's root may assume no role."""
-    iam, name = story.cloud.root(account, story.region).client("iam"), "Administrator"
-    trusted = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    session = f"arn:aws:sts::{account}:assumed-role/{name}/mine"
-    principal = Principal("role", account, session, role_arn=arn, session_name="mine")
-    return Session(story.cloud, story.cloud.issue(principal), story.region)
 
 
 @pytest.fixture(scope="module")

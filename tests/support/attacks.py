@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from awslang.principals import service_principal
+from awslang.principals import Principal, service_principal
 from localaws.cloud import Session
 from scripts.rehearsal.story import Story
 
@@ -114,3 +114,15 @@ def check_denied(act: Callable[[], object], by: str) -> None:
         act()
     assert refusal.value.response["Error"]["Code"] in DENIED, refusal.value
     assert by in str(refusal.value), f"{by} is not what refused: {refusal.value}"
+
+
+def administrator(story: Story, account: str) -> Session:
+    """A role of the account that may do everything there: the account's root may assume no role."""
+    iam, name = story.cloud.root(account, story.region).client("iam"), "Administrator"
+    trusted = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    session = f"arn:aws:sts::{account}:assumed-role/{name}/mine"
+    principal = Principal("role", account, session, role_arn=arn, session_name="mine")
+    return Session(story.cloud, story.cloud.issue(principal), story.region)

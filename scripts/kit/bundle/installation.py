@@ -35,24 +35,27 @@ def defaults_of(
     bundle: pack.Bundle, settings: Settings, region: str, unit_of: Callable[[str, str], str]
 ) -> dict[str, str]:
     """The values that environment.yaml gives the product's parameters, "" included: a creator can choose no others."""
-    targets, source = settings.targets, settings.source
+    targets, source, stages = settings.targets, settings.source, settings.stages
     values = {
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             settings.administrator, "DELEGATED_ADMIN"
         ),
-        **{stage.role_parameter: target_role(settings.roles.suffix.of(stage), settings.roles.path) for stage in Stage},
-        **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in Stage},
-        **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
+        **{name: "" for stage in Stage for name in stage.parameters},  # a stage that is not there has none
+        **{s.role_parameter: target_role(settings.roles.suffix.of(s), settings.roles.path) for s in stages},
+        **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in stages},
+        **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in stages},
+        **{stage.approve_parameter: "false" for stage in Stage if stage.optional},
         "FourEyes": "false",
         "BuildCompute": builds.compute_of(settings, region),
         "BuildOnPush": "false",
     }
-    regions = {stage.regions_parameter: settings.regions.of(stage) for stage in Stage}
+    regions = {stage.regions_parameter: settings.regions.of(stage) for stage in stages}
     elsewhere = {
         **{name: ",".join(wanted) if wanted != (region,) else "" for name, wanted in regions.items()},
         "SourceConnectionArn": source.connection_arn,
         "SourceRepositoryOwner": source.repository_owner,
         "OrganizationTags": ",".join(f"{key}={value}" for key, value in settings.tags.items()),
+        **{stage.approve_parameter: "true" for stage in settings.approval.before},
         **({"FourEyes": "true"} if settings.approval.four_eyes else {}),
         **({"BuildOnPush": "true"} if settings.builds.on_push else {}),
     }

@@ -197,14 +197,14 @@ class Snapshot:
     @cached_property
     def instances(self) -> Mapping[Stage, Mapping[str, tuple[str, int]]]:
         """Type and number of a stage's instances, by quota code."""
-        return {stage: instances_of(stage, self.projects, self.limits) for stage in Stage}
+        return {stage: instances_of(stage, self.projects, self.limits) for stage in self.settings.stages}
 
     @cached_property
     def regions(self) -> Mapping[Stage, tuple[str, ...]]:
         """The Regions of a stage's endpoints: those of the environment file, and of the projects."""
-        named = {stage: list(self.settings.regions.of(stage)) for stage in Stage}
+        named = {stage: list(self.settings.regions.of(stage)) for stage in self.settings.stages}
         for stage, regions in named.items():
-            for project in self.projects or ():
+            for project in (one for one in self.projects or () if stage in one.has):
                 regions += projects.regions_of(project, stage, self.region)
         return {stage: tuple(dict.fromkeys(regions)) for stage, regions in named.items()}
 
@@ -252,9 +252,9 @@ def instances_of(stage: Stage, found: Any, known_limits: Limits) -> dict[str, tu
 
     found: the projects; where none has a configuration file of this stage, the seed code's counts
     """
-    files = [project.stages[stage].config for project in found or () if stage in project.stages]
+    files = [project.config(stage) for project in found or () if stage in project.stages]
     if not any(files):
-        files = [(pack.ROOT / SEED.format(stage)).read_bytes()]
+        files = [(pack.ROOT / SEED.format(Stage.STAGING if stage.optional else stage)).read_bytes()]
     needed: dict[str, tuple[str, int]] = {}
     for file in filter(None, files):
         instance, count = stage_config.instances(stage_config.read_config(file).parameters)

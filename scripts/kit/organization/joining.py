@@ -29,7 +29,6 @@ from scripts.kit.organization.state import (
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
-from scripts.kit.stages import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
@@ -103,7 +102,7 @@ def invitations(organizations: OrganizationsClient) -> dict[str, str]:
 
 def unit_of(settings: Settings, stage: str) -> str:
     """The unit for an account of this stage, as the environment file names it; "" where it stays where it is."""
-    units = {one.key: settings.units.of(one) for one in Stage}
+    units = {one.key: settings.units.of(one) for one in settings.stages}
     return units.get(stage, settings.units.data_science)
 
 
@@ -124,7 +123,8 @@ class AccountPlaces:
         if not unit:
             return PlanStep("keep", "account", account, stage)
         if self.inside(account, unit) and not (
-            stage == "data_science" and any(self.inside(account, self.settings.units.of(one)) for one in Stage)
+            stage == "data_science"
+            and any(self.inside(account, self.settings.units.of(one)) for one in self.settings.stages)
         ):
             return PlanStep("keep", "account", account, f"in {unit}")
         source = self.parent(account)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import pages
 from scripts.kit.console import UserError, with_progress
-from scripts.kit.settings.reading import UNIT_ID
+from scripts.kit.settings.where import UNIT_ID
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient

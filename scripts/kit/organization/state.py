@@ -5,7 +5,7 @@ Sources: Organizations API Reference (each operation: who may call it, and its e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ class SeenOrganization:
     administrators: tuple[str, ...] = ()
     joined: bool = True
     units: tuple[tuple[str, str], ...] = ()
-    paths: tuple[str, ...] = ()
+    paths: Mapping[Stage, str] = field(default_factory=dict)
     listed: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
 
     def unit(self, name: str) -> str:
@@ -120,11 +120,11 @@ def look(connection: Connection, settings: Settings) -> SeenOrganization:
         joined=settings.accounts.data_science in {"", *administrators}
         or is_member(organizations, settings.accounts.data_science),
         units=tuple(units.items()),
-        paths=tuple(
-            members.unit_path(organizations, units[unit], f"units.{stage.key}", str(found["Id"]))
-            for stage in Stage
+        paths={
+            stage: members.unit_path(organizations, units[unit], f"units.{stage.key}", str(found["Id"]))
+            for stage in settings.stages
             if (unit := settings.units.of(stage)) in units
-        ),
+        },
     )
 
 
@@ -147,7 +147,7 @@ def stack_set_administrators(organizations: OrganizationsClient) -> tuple[str, .
 def every_unit(settings: Settings) -> tuple[str, ...]:
     """The stages' units, and the one for the data science account where there is one."""
     own = settings.units.data_science
-    return (*(settings.units.of(stage) for stage in Stage), *([own] if own else []))
+    return (*(settings.units.of(stage) for stage in settings.stages), *([own] if own else []))
 
 
 def prefixes(unit: str) -> list[str]:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 RECORD, EVIDENCE = PREFIX, "evidence/"  # in the project's bucket
 APPROVALS, DECISIONS = f"{RECORD}approvals/", f"{RECORD}decisions/"
 LARGEST = 10_000_000  # bytes of an entry (pipeline/record.py)
-APPROVER = "ApproveDeployment"  # the action of 30-project.yaml
 
 Entries = Mapping[str, bytes]  # of the bucket, by key
 
@@ -81,7 +80,7 @@ class Deployment:
     @property
     def result(self) -> str:
         """How it ended, in a few words, with the first reason."""
-        prod, staging = self.outcomes.get(Stage.PROD), self.outcomes.get(Stage.STAGING)
+        prod = self.outcomes.get(Stage.PROD)
         if prod:
             return "in production" if prod.get("passed") else f"failed in production: {first_failure(prod)}"
         if self.decision and not self.decision.get("passed"):
@@ -89,12 +88,12 @@ class Deployment:
         status = self.run.status if self.run else ""
         if self.decision:
             return f"let through to production, {status or 'not tested there'}"
-        if self.run and self.run.actions.get(APPROVER) == "Failed":
+        if self.run and any(self.run.actions.get(stage.approval_stage) == "Failed" for stage in Stage):
             return "refused by the approver"
-        if staging and not staging.get("passed"):
-            return f"failed in staging: {first_failure(staging)}"
-        if staging:
-            return f"tested in staging, {status or 'no further'}"
+        for stage in reversed([stage for stage in Stage if stage in self.outcomes]):
+            if not self.outcomes[stage].get("passed"):
+                return f"failed in {stage}: {first_failure(self.outcomes[stage])}"
+            return f"tested in {stage}, {status or 'no further'}"
         return failed_action(self.run) if self.run else "no entry of its end"
 
     def as_data(self) -> dict[str, Any]:
@@ -270,13 +269,22 @@ def of_version(said: History, version: str) -> History:
 # -- the table and the file --------------------------------------------------------------------
 
 
-def rows(deployments: Iterable[Deployment]) -> list[list[str]]:
-    """For the table: time, version, places that passed in each stage, who approved it, how it ended, execution."""
+def table_of(deployments: Sequence[Deployment]) -> tuple[list[str], list[list[str]]]:
+    """The table's header, and its rows: of the optional stages those in which one of the deployments was tested."""
+    seen = {stage for one in deployments for stage in one.outcomes}
+    stages = [stage for stage in Stage if not stage.optional or stage in seen]
+    names = [stage.upper() for stage in stages]
+    header = ["STARTED (UTC)", "VERSION", *names, "VERSION APPROVED BY", "DEPLOYMENT BY", "EXECUTION", "RESULT"]
+    return header, rows(deployments, stages)
+
+
+def rows(deployments: Iterable[Deployment], stages: Sequence[Stage] = (Stage.STAGING, Stage.PROD)) -> list[list[str]]:
+    """Of each: time, version, places that passed in the stages, who approved it, how it ended, execution."""
     cells = [
         [
             short_time(one.at),
             one.version or "-",
-            *(places(one.outcomes.get(stage)) for stage in Stage),
+            *(places(one.outcomes.get(stage)) for stage in stages),
             short(one.author),
             short(one.approver),
             one.execution,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-STAGE_STACK = re.compile(r"sagemaker-(.+)-deploy-(staging|prod)")
+STAGE_STACK = re.compile(rf"sagemaker-(.+)-deploy-({'|'.join(Stage)})")
 PIPELINE = re.compile(r"sagemaker-(.+)-deploy")
 GONE = {"DeleteCompleted"}
 

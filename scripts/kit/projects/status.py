@@ -112,12 +112,24 @@ class ProjectStatus:
 
 def look(connection: Connection, project: Project, looker: Looker | None = None) -> ProjectStatus:
     """looker: who may look into the target accounts"""
-    outcomes = {name: outcome_of(connection, project, name) for name in Stage}
     codepipeline = connection.client("codepipeline")
+    names = stages_of(connection, project)
+    outcomes = {name: outcome_of(connection, project, name) for name in names}
     pipeline = pipeline_stages(codepipeline, project, outcomes)
-    stages = tuple(stage(connection, project, name, looker, outcomes[name]) for name in Stage)
+    stages = tuple(stage(connection, project, name, looker, outcomes[name]) for name in names)
     state = project.status or "no longer exists"
     return ProjectStatus(project.name, project.id, state, pipeline, stages, training(codepipeline, project))
+
+
+def stages_of(connection: Connection, project: Project) -> list[Stage]:
+    """The stages of the project's pipeline; of the optional ones also those that left a stack behind."""
+    cloudformation = connection.client("cloudformation")
+    shown = {state["stageName"] for state in states_of(connection.client("codepipeline"), project.pipeline)}
+    return [
+        stage
+        for stage in Stage
+        if not stage.optional or stage.deploy_stage in shown or describe_stack(cloudformation, project.stack(stage))
+    ]
 
 
 def when(moment: Any) -> str:
@@ -142,7 +154,7 @@ def pipeline_stages(
         execution = latest.get("pipelineExecutionId", "")
         if execution and execution not in versions:
             versions[execution] = history.version_of(codepipeline, project.pipeline, execution)
-        outcome = next((outcomes[s] for s in Stage if s.deploy_stage == state["stageName"]), None)
+        outcome = next((outcomes[s] for s in outcomes if s.deploy_stage == state["stageName"]), None)
         found.append(pipeline_stage(state, versions.get(execution, ""), outcome))
     return tuple(found)
 

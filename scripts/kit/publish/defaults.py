@@ -13,8 +13,7 @@ from scripts.kit.connect import Connection
 from scripts.kit.console import UserError, explain
 from scripts.kit.organization import members
 from scripts.kit.settings.model import Settings
-from scripts.kit.settings.reading import UNIT_ID
-from scripts.kit.stages import Stage
+from scripts.kit.settings.where import UNIT_ID
 
 
 def installed(bundle: pack.Bundle, settings: Settings, connection: Connection) -> pack.Bundle:
@@ -25,7 +24,7 @@ def installed(bundle: pack.Bundle, settings: Settings, connection: Connection) -
 def looked_up(bundle: pack.Bundle, settings: Settings) -> Iterator[str]:
     """The OUs whose ids Organizations gave, in words: another id, of an OU made again, is another version."""
     declared = pack.product_parameters(bundle)
-    for stage in Stage:
+    for stage in settings.stages:
         named, id = settings.units.of(stage), str(declared.get(stage.unit_parameter, {}).get("Default", ""))
         if named != id:
             yield f"units.{stage.key}: {named} is {id} in the organization"

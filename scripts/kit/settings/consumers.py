@@ -5,8 +5,11 @@ A trust policy has at most 2,048 characters (IAM User Guide, "IAM and AWS STS qu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scripts.kit.settings.model import Consumer, PerStage
 from scripts.kit.settings.sections import ACCOUNT, Section
+from scripts.kit.settings.where import per_stage
 from scripts.kit.stages import Stage
 
 PROJECT = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"  # SageMaker, ProjectEntityName
@@ -15,8 +18,8 @@ ROOM = 1580  # characters that the trust policy in template 20 leaves of 2,048, 
 OF_ACCOUNT = 2 * len('"arn:aws:iam::555555555555:root",')  # each is in two statements, and IAM writes it in full
 
 
-def read_consumers(section: Section) -> PerStage[tuple[Consumer, ...]]:
-    found = PerStage(*(read_stage(section, stage.key) for stage in Stage))
+def read_consumers(section: Section, stages: Iterable[Stage]) -> PerStage[tuple[Consumer, ...]]:
+    found = PerStage(**per_stage(stages, lambda stage: read_stage(section, stage.key)))
     section.finish()
     return found
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 Administrator = Literal["delegated", "management", "self-managed"]
-Purpose = Literal["staging", "production", "data_science"]  # of an account that is created or invited
+Purpose = Literal["staging", "qa", "preprod", "production", "data_science"]  # of an account that is created or invited
 ADMINISTRATORS = get_args(Administrator)
 PURPOSES = get_args(Purpose)
 
@@ -30,13 +30,22 @@ class Accounts:
 
 @dataclass(frozen=True)
 class PerStage(Generic[Value]):
-    """A value for each stage, by the stage's key."""
+    """A value for each stage. further: of the optional stages that there are"""
 
     staging: Value
     production: Value
+    further: Mapping[Stage, Value] = field(default_factory=dict, kw_only=True)
 
     def of(self, stage: Stage) -> Value:
+        """The value of a stage; KeyError for one that the installation is without."""
+        if stage.optional:
+            return self.further[stage]
         return self.production if stage is Stage.PROD else self.staging
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Those that have a value, in the order of deployment."""
+        return tuple(stage for stage in Stage if not stage.optional or stage in self.further)
 
 
 @dataclass(frozen=True)
@@ -130,9 +139,13 @@ class Notifications:
 
 @dataclass(frozen=True)
 class Approval:
-    """four_eyes: the person who approved a version may not approve its deployment to production."""
+    """four_eyes: the person who approved a version may not approve its deployment to production.
+
+    before: the optional stages that a version enters once an approver allows it, as it always is with production
+    """
 
     four_eyes: bool = False
+    before: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,7 +215,7 @@ class Consumer:
 
 @dataclass(frozen=True)
 class Settings:
-    """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
+    """units: ids or paths of names, all empty without Organizations, where targets says the accounts instead."""
 
     region: str
     administrator: Administrator
@@ -227,6 +240,11 @@ class Settings:
     endpoints: Endpoints = Endpoints()
     consumers: PerStage[tuple[Consumer, ...]] = PerStage((), ())
     tags: Mapping[str, str] = field(default_factory=dict)  # of everything that the kit creates
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the installation, in the order of deployment."""
+        return self.units.stages
 
     @property
     def stack_set_administrator(self) -> CallAsType:

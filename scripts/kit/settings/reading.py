@@ -6,6 +6,7 @@ what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -36,23 +37,17 @@ from scripts.kit.settings.model import (
     Roles,
     Settings,
     Source,
-    Targets,
-    Units,
 )  # fmt: skip
 from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
 from scripts.kit.settings.studio import ROLE, ROLE_NAME, check_accounts, read_studio
 from scripts.kit.settings.tags import read_tags
+from scripts.kit.settings.where import UNIT_ID, per_stage, read_where
 from scripts.kit.stages import Stage
 
 DEFAULT_FILE = Path("environment.yaml")
 EXAMPLE_FILE = "environment.example.yaml"
 
 # Patterns, with the API reference that states each.
-UNIT_ID = r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}"  # Organizations, OrganizationalUnitId
-UNIT_NAME = r"(?!ou-|r-)[^/\n]{1,128}"  # Organizations, OrganizationalUnitName; a word like an id is taken for one
-UNIT = (
-    rf"{UNIT_ID}|{UNIT_NAME}(/{UNIT_NAME}){{0,4}}"  # five levels (Quotas for AWS Organizations, "OU maximum nesting")
-)
 SUFFIX = r"[a-z0-9]{1,10}"  # the post: a short string, at most 10 lowercase alphanumeric characters
 EXTERNAL_ID = r"[a-zA-Z0-9_+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 1,224 characters)
 PUBLISHER = rf"(arn:aws[a-z-]*:iam::{ACCOUNT}:)?((role|user)/)?{ROLE}"  # a role's name, or role/NAME or user/NAME
@@ -106,8 +101,8 @@ def read(top: Section) -> Settings:
     accounts = read_accounts(top.section("accounts"), administrator, new_accounts)
     units, targets = read_where(top, administrator, accounts)
     regions_section = top.section("regions")
-    regions = Regions(*(regions_section.regions(stage.key, region) for stage in Stage))
-    for stage, listed in ((stage.key, regions.of(stage)) for stage in Stage):
+    regions = Regions(**per_stage(units.stages, lambda stage: regions_section.regions(stage.key, region)))
+    for stage, listed in ((stage.key, regions.of(stage)) for stage in units.stages):
         if (count := len({*listed} - {region})) > FURTHER_REGIONS:
             regions_section.complain(
                 stage,
@@ -120,7 +115,7 @@ def read(top: Section) -> Settings:
         accounts=accounts,
         units=units,
         regions=regions,
-        roles=read_roles(top.section("roles"), accounts.data_science),
+        roles=read_roles(top.section("roles"), accounts.data_science, units.stages),
         tester_external_id=top.text(
             "tester_external_id", EXTERNAL_ID, "a secret-like word of 2 to 64 letters, digits or +=,.@:/-"
         ),
@@ -131,19 +126,20 @@ def read(top: Section) -> Settings:
         new_accounts=new_accounts,
         invited_accounts=read_invited_accounts(top),
         target_roles=read_target_roles(top, administrator),
-        approval=read_approval(top.section("approval")),
+        approval=read_approval(top.section("approval"), units.stages),
         builds=read_builds(top.section("builds")),
         publishing=read_publishing(top.section("publishing")),
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
         models=read_models(top.section("models")),
         endpoints=read_endpoints(top.section("endpoints")),
-        consumers=read_consumers(top.section("consumers")),
+        consumers=read_consumers(top.section("consumers"), units.stages),
         tags=read_tags(top),
     )
-    further = {one for stage in Stage for one in regions.of(stage)} - {region}
+    further = {one for stage in units.stages for one in regions.of(stage)} - {region}
     if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
         top.complain("images", f"go to {IMAGE_REGIONS} further Regions at most, and the stages have {len(further)}")
+    check_purposes(top, settings)
     if administrator == "self-managed":
         for key in ("new_accounts", "invited_accounts"):
             if getattr(settings, key):
@@ -179,65 +175,6 @@ def read_accounts(section: Section, administrator: Administrator, new: tuple[New
     return accounts
 
 
-def read_where(top: Section, administrator: Administrator, accounts: Accounts) -> tuple[Units, Targets | None]:
-    """The units, or (without Organizations) the accounts of each stage."""
-    if administrator != "self-managed":
-        if top.take("targets") is not None:
-            top.complain(
-                "targets", "is for `administrator: self-managed` only: the units say the accounts. Leave it out"
-            )
-        return read_units(top.section("units"), administrator), None
-    if top.take("units") is not None:
-        top.complain("units", "has no part with `administrator: self-managed`. List the accounts in targets instead")
-    return Units("", ""), read_targets(top.section("targets"), accounts.data_science)
-
-
-def read_units(section: Section, administrator: Administrator) -> Units:
-    form = (
-        "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
-        "or names from the root down, such as multi-account-deployment/staging"
-    )
-    staging, production = (section.text(stage.key, UNIT, form) for stage in Stage)
-    above = unit_above(staging, production) if administrator == "delegated" else ""
-    units = Units(staging, production, section.text("data_science", UNIT, form, default=above))
-    section.finish()
-    if units.staging == units.production and units.staging:
-        section.complain("production", "is the staging unit. Every stage needs a unit of its own")
-    if units.data_science and administrator != "delegated":
-        section.complain("data_science", "has no part with `administrator: management`. Leave it out")
-    for stage in Stage:
-        unit = units.of(stage)
-        if unit and f"{units.data_science}/".startswith(f"{unit}/"):
-            section.complain(
-                "data_science",
-                f"is the {stage.key} unit or in it, whose accounts run models. Name another, such as the one above it",
-            )
-    return units
-
-
-def unit_above(staging: str, production: str) -> str:
-    """The names that both stages' units are beneath, as in the post; "" for ids, or where there is none."""
-    shared = []
-    for one, other in zip(staging.split("/")[:-1], production.split("/")[:-1], strict=False):
-        if one != other:
-            break
-        shared.append(one)
-    return "/".join(shared)
-
-
-def read_targets(section: Section, data_science: str) -> Targets:
-    form = 'account ids of 12 digits in quotes, such as "333333333333"'
-    targets = Targets(*(section.texts(stage.key, ACCOUNT, form, required=True) for stage in Stage))
-    section.finish()
-    seen = {data_science: "the data science account, which runs no models"}
-    for stage in Stage:
-        for number, id in enumerate(targets.of(stage)):
-            if id and id in seen:
-                section.complain_item(stage.key, number, f"{id} is {seen[id]}")
-            seen[id] = f"in targets.{stage.key} already"
-    return targets
-
-
 def read_new_accounts(top: Section) -> tuple[NewAccount, ...]:
     found: list[NewAccount] = []
     seen: set[str] = set()
@@ -269,6 +206,15 @@ def read_invited_accounts(top: Section) -> tuple[InvitedAccount, ...]:
     return tuple(found)
 
 
+def check_purposes(top: Section, settings: Settings) -> None:
+    """Complain of an account that is for a stage which the installation is without."""
+    known = {"data_science", *(stage.key for stage in settings.stages)}
+    for key in ("new_accounts", "invited_accounts"):
+        for account in getattr(settings, key):
+            if account.stage not in known:
+                top.complain(key, f"names the stage {account.stage}, which needs a unit: write units.{account.stage}")
+
+
 def read_stage(item: Section) -> Purpose:
     if item.take("stage", required=f"one of: {', '.join(PURPOSES)}") is None:
         return "staging"  # the mistake is reported
@@ -284,10 +230,12 @@ def read_target_roles(top: Section, administrator: Administrator) -> Literal["st
     return "one-by-one" if chosen == "one-by-one" else "stack-set"
 
 
-def read_approval(section: Section) -> Approval:
-    approval = Approval(section.flag("four_eyes"))
+def read_approval(section: Section, stages: Sequence[Stage]) -> Approval:
+    four_eyes, optional = section.flag("four_eyes"), [stage for stage in stages if stage.optional]
+    form = "stages between staging and production that units (or targets) names, such as [qa]"
+    before = section.texts("before", "|".join(optional) or "(?!)", form)
     section.finish()
-    return approval
+    return Approval(four_eyes, tuple(stage for stage in optional if stage in before))
 
 
 def read_builds(section: Section) -> Builds:
@@ -335,10 +283,10 @@ def read_source(section: Section) -> Source:
     return source
 
 
-def read_roles(section: Section, data_science: str) -> Roles:
+def read_roles(section: Section, data_science: str, stages: Sequence[Stage]) -> Roles:
     suffixes = section.section("suffix")
     form = "at most 10 lowercase letters or digits"
-    suffix = PerStage(*(suffixes.text(stage.key, SUFFIX, form, default=stage.value) for stage in Stage))
+    suffix = PerStage(**per_stage(stages, lambda stage: suffixes.text(stage.key, SUFFIX, form, default=stage.value)))
     suffixes.finish()
     access = section.text(
         "access", ROLE_NAME, "a role's name without its path", default="OrganizationAccountAccessRole"

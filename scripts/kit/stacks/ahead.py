@@ -69,8 +69,8 @@ def require_regions(connection: Connection, home: Connection, settings: Settings
 
     An account that cannot be entered, or is yet to come, is left out. Most Regions are enabled in every account.
     """
-    places = [(home, region) for region in wanted(home, settings, *Stage)]
-    for stage in Stage:
+    places = [(home, region) for region in wanted(home, settings, *settings.stages)]
+    for stage in settings.stages:
         listed = wanted(home, settings, stage)
         accounts = accounts_of(connection, settings, stage) if listed else []
         entered = together([partial(entering, connection, account, settings.roles.access) for account in accounts])

@@ -58,10 +58,14 @@ def models(
 
     untagged: whether the target accounts may read models that no deployment has tagged ('true' or 'false')
     """
-    targets = settings.targets
+    targets, before = settings.targets, settings.stages[:-1]  # which read the same models
     parameters = {
-        **{stage.path_parameter: paths.get(stage, "") for stage in Stage},
-        **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
+        **{stage.path_parameter: paths.get(stage, "") for stage in (Stage.STAGING, Stage.PROD)},
+        "PathsBeforeProduction": ",".join(paths[stage] for stage in before if stage in paths) if before[1:] else "",
+        Stage.STAGING.accounts_parameter: ",".join(id for stage in before for id in targets.of(stage))
+        if targets
+        else "",
+        Stage.PROD.accounts_parameter: ",".join(targets.production) if targets else "",
         UNTAGGED: untagged,
         "ImageRepositoryPrefix": prefix,
     }
@@ -100,7 +104,7 @@ def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
 def roles(settings: Settings, units: Mapping[Stage, str], version: str = "") -> stacks.WantedStack:
     """Template 12. units: the ids of the stages' OUs, "" without an organization"""
     parameters = {
-        **{stage.unit_parameter: units[stage] for stage in Stage},
+        **{stage.unit_parameter: units[stage] for stage in (Stage.STAGING, Stage.PROD)},
         "PermissionModel": settings.permission_model,
         "FurtherRegions": ",".join(model_regions.further(settings)),
         "SourceConnectionArn": settings.source.connection_arn,
@@ -111,12 +115,17 @@ def roles(settings: Settings, units: Mapping[Stage, str], version: str = "") -> 
     return stack(settings, ROLES_STACK, parameters, version)
 
 
-def people(settings: Settings, key_arn: str, version: str = "") -> stacks.WantedStack:
-    """Template 13. key_arn: of the models, the output ModelKeyArn of template 10 in the account's own Region."""
+def people(settings: Settings, key_arn: str, units: Mapping[Stage, str], version: str = "") -> stacks.WantedStack:
+    """Template 13. key_arn: of the models, the output ModelKeyArn of template 10 in the account's own Region.
+
+    units: the ids of the stages' OUs, "" without an organization
+    """
+    target = f"arn:{partition(settings.region)}:cloudformation:*:*:stackset-target/sagemaker-*"
     parameters = {
         "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
         "ModelKeyArn": key_arn,
+        "FurtherStageTargets": ",".join(f"{target}/{unit}" for stage, unit in units.items() if stage.optional and unit),
         "PermissionModel": settings.permission_model,
         "BoundaryName": settings.roles.permissions_boundary,
     }

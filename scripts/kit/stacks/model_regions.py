@@ -7,6 +7,6 @@ from scripts.kit.stages import Stage
 
 
 def further(settings: Settings, *stages: Stage) -> tuple[str, ...]:
-    """The Regions of both stages (or of these) besides the data science account's own."""
-    named = dict.fromkeys(region for stage in stages or Stage for region in settings.regions.of(stage))
+    """The Regions of the stages (or of these) besides the data science account's own."""
+    named = dict.fromkeys(region for stage in stages or settings.stages for region in settings.regions.of(stage))
     return tuple(region for region in named if region != settings.region)

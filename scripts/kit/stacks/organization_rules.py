@@ -55,7 +55,7 @@ def target_parameters(
     connection: Connection, home: Connection, settings: Settings
 ) -> Iterator[tuple[Stage, Mapping[str, str]]]:
     """The parameters of template 20 where it is deployed: of the stack sets, or of the accounts that are listed."""
-    for stage in Stage:
+    for stage in settings.stages:
         for account in settings.targets.of(stage) if settings.targets else ():
             try:
                 there = enter(connection, account, settings.roles.access)

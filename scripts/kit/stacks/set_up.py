@@ -53,7 +53,7 @@ class SetUp:
         self.look_ahead()
         if self.settings.administrator != "self-managed":
             seen = self.organize()
-            missing = "" if len(seen.paths) == 2 else "the units are there and can be seen"
+            missing = "" if seen.paths.keys() == {*self.settings.stages} else "the units are there and can be seen"
             missing = missing or ("" if self.settings.accounts.data_science else "the data science account is there")
             if missing:
                 self.plan([PlanStep("wait", "stacks", "of templates 09 to 20", f"until {missing}")])
@@ -123,14 +123,13 @@ class SetUp:
         if not self.dry_run:
             project_roles.apply(home, self.settings, of_projects)
         shared, note = image_replication.plan(home, self.settings, data_science.shared(self.settings, version))
-        units = {stage: seen.unit(self.settings.units.of(stage)) for stage in Stage}
+        units = {stage: seen.unit(self.settings.units.of(stage)) for stage in self.settings.stages}
         own = [target_roles.plan_stack(home, data_science.roles(self.settings, units, version))]
         if self.settings.administrator == "self-managed":
             account = self.settings.accounts.data_science
             own.append(target_roles.plan_self_managed(self.settings, home, account, version))
-        paths = dict(zip(Stage, seen.paths, strict=False))  # both, or none without an organization
         domain = [target_roles.plan_stack(home, want) for want in studio.domain(self.settings, version)]
-        self.deploy_stacks([*domain, *data_science.plan_models(home, self.settings, paths, version)])
+        self.deploy_stacks([*domain, *data_science.plan_models(home, self.settings, seen.paths, version)])
         if note:
             self.note(note)
         self.deploy_stacks([shared])
@@ -141,10 +140,10 @@ class SetUp:
         if missing and not self.dry_run:
             raise UserError(f"the stacks {' and '.join(made)} have no outputs {', '.join(missing)}")
         key = outputs.get("ModelKeyArn", "")
-        people = data_science.people(self.settings, key, version)
+        people = data_science.people(self.settings, key, units, version)
         domain_id = target_roles.outputs_of(home, STUDIO_STACK).get("DomainId", "") if domain else ""
         users = studio.users(self.settings, domain_id, version)
-        notices = data_science.notices(self.settings, paths, version)
+        notices = data_science.notices(self.settings, seen.paths, version)
         self.deploy_stacks([target_roles.plan_stack(home, want) for want in (people, *users, notices)])
         self.limit(home, [role.name for step in of_projects for role in step.request.get("roles", ())])
         return own[0].step.action == "create", outputs

@@ -1,6 +1,6 @@
 """What the target accounts need of roles: template 20, and 21 where there is no organization.
 
-Template 20 goes into the target accounts by two stack sets, one for each unit (docs/decisions/0008-*.md), or as a
+Template 20 goes into the target accounts by stack sets, one for each unit (docs/decisions/0008-*.md), or as a
 stack in each account. Never both: two owners of one role's name are refused before anything is changed.
 """
 
@@ -65,23 +65,23 @@ def of_roles(settings: Settings) -> dict[str, str]:
 
 
 def find_stages(settings: Settings, connection: Connection, seen: SeenOrganization) -> tuple[TargetStage, ...]:
-    """Both stages with their accounts; the management account is in none, as stack sets never deploy to it."""
+    """The stages with their accounts; the management account is in none, as stack sets never deploy to it."""
     suffix, listed = settings.roles.suffix, settings.targets
     if listed is not None:
         return tuple(
             TargetStage(stage, suffix.of(stage), "", tuple(Member(id, "") for id in listed.of(stage)))
-            for stage in Stage
+            for stage in settings.stages
         )
     organizations = connection.client("organizations")
     stages, taken = [], {settings.accounts.management: "", settings.accounts.data_science: ""}
-    for stage in Stage:
+    for stage in settings.stages:
         name, unit, accounts = stage.key, seen.unit(settings.units.of(stage)), []
         for member in members.active(seen.beneath(organizations, unit)):
             other = taken.setdefault(member.id, name)
             if other == name:
                 accounts.append(member)
             elif other:
-                raise UserError(f"account {member.id} ({member.name}) is in both units, one beneath the other")
+                raise UserError(f"account {member.id} ({member.name}) is in two units, one beneath the other")
             else:
                 say(f"  note: {member.id} ({member.name}) is in the {name} unit but runs no models")
         if not accounts:
@@ -120,6 +120,7 @@ def target_stack(
     bus = f"arn:{partition(settings.region)}:events:{settings.region}:{home}:event-bus/default"
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
+        "FurtherStageName": stage.stage.value if stage.stage.optional else "",
         "NoticeBusArn": bus if stage.stage is Stage.PROD else "",
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
         "OwnTestsRoleArn": outputs["OwnTestsRoleArn"] if stage.stage is Stage.STAGING else "",

@@ -44,7 +44,6 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication, model_regions
 from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
-from scripts.kit.stages import Stage
 from scripts.kit.teardown import retained
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal, unseen
 from scripts.kit.teardown.stacks import delete_stack
@@ -264,12 +263,12 @@ def in_targets(
 
 
 def target_accounts(home: Connection, settings: Settings) -> list[str]:
-    """The accounts of both stages; those that run the kit itself are none."""
+    """The accounts of the stages; those that run the kit itself are none."""
     own = {settings.accounts.management, settings.accounts.data_science}
     if settings.targets:
-        return sorted({account for stage in Stage for account in settings.targets.of(stage)} - own)
+        return sorted({account for stage in settings.stages for account in settings.targets.of(stage)} - own)
     organizations = home.client("organizations")
-    units = [unit for stage in Stage if (unit := find_unit(organizations, settings.units.of(stage)))]
+    units = [unit for stage in settings.stages if (unit := find_unit(organizations, settings.units.of(stage)))]
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 

@@ -110,7 +110,7 @@ def project_parts(connection: Connection, project: Project, call_as: CallAsType)
     """
     organization = ActiveAccounts()
     parts = list(running(connection, project))
-    for stage in (Stage.PROD, Stage.STAGING):
+    for stage in reversed(Stage):
         parts += stage_parts(connection, project.stack(stage), call_as, organization)
     if project.status:
         detail = f"{project.status}; with its pipeline{repositories(connection, project)}"

@@ -53,7 +53,7 @@ def sign_in(args: argparse.Namespace, settings: Settings) -> Cast:
 def targets(home: Connection, settings: Settings) -> dict[Stage, tuple[str, ...]]:
     """The accounts of each stage; UserError for a stage without any."""
     found: dict[Stage, tuple[str, ...]] = {}
-    for stage in Stage:
+    for stage in settings.stages:
         if settings.targets:
             found[stage] = settings.targets.of(stage)
         else:
@@ -70,6 +70,8 @@ def refuse(args: argparse.Namespace, settings: Settings) -> None:
         raise UserError(
             "source: the chapters push to CodeCommit, and this product's repositories are at a git provider"
         )
+    if further := [stage for stage in settings.stages if stage.optional]:
+        raise UserError(f"units.{further[0].key}: the chapters play staging and production. Leave it out for them")
     same = (args.scientist_profile or args.profile) == (args.approver_profile or args.profile)
     if settings.approval.four_eyes and same:
         raise UserError(
@@ -107,7 +109,7 @@ def accept(args: argparse.Namespace, patience: float = STEP) -> int:
     plan = Plan(
         args.project,
         accounts,
-        {stage: settings.regions.of(stage) or (home.region,) for stage in Stage},
+        {stage: settings.regions.of(stage) or (home.region,) for stage in settings.stages},
         {"data scientist": args.scientist_profile or "", "approver": args.approver_profile or ""},
     )
     for line in plan.lines():

@@ -22,7 +22,7 @@ def text(parameters: Any = None, **more: Any) -> bytes:
     return json.dumps({"Parameters": parameters or {}, **more}).encode()
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", [Stage.STAGING, Stage.PROD])
 def test_the_seed_codes_files_have_no_problem(stage: Stage) -> None:
     found = read_config((pack.ROOT / f"seed-code/model-deploy/{stage}-config.json").read_bytes())
     assert found.problems == ()

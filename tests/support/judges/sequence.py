@@ -18,6 +18,8 @@ from awslang.template.template import Template, TemplateError
 from tests.support.judges.values import cases, evaluator, of_type
 
 Action = tuple[tuple[int, int], str, dict[str, Any]]  # when it runs: stage and RunOrder; "STAGE/NAME"; the action
+# What comes later: its actions and in words, then what it rests on: in words and when.
+Rest = tuple[list[tuple[tuple[int, int], str]], str, str, list[tuple[int, int]]]
 NEVER = (1_000, 0)  # when something is made that no action makes
 VARIABLE = re.compile(r"#\{([A-Za-z0-9_@-]+)\.")
 
@@ -41,6 +43,11 @@ def _deploys(action: dict[str, Any], stage: str) -> bool:
 def _of_stage(action: dict[str, Any], stage: str) -> bool:
     """Whether a test is for this stage."""
     return f'"{stage}"' in json.dumps(action["Configuration"]).replace("\\", "")
+
+
+def _asks_for_production(action: dict[str, Any]) -> bool:
+    """Whether an action asks the approver with a card: the approvals of stages before have none."""
+    return action["ActionTypeId"]["Category"] == "Approval" and "#{Card." in json.dumps(action["Configuration"])
 
 
 def _step(action: dict[str, Any]) -> str:
@@ -67,16 +74,17 @@ def production(name: str, template: Template) -> Iterator[str]:
 def _out_of_order(actions: list[Action]) -> Iterator[str]:
     """What comes before what it rests on."""
     deployed = [(when, place) for when, place, a in actions if _deploys(a, "prod")]
-    approvals = [(when, place) for when, place, a in actions if a["ActionTypeId"]["Category"] == "Approval"]
+    approvals = [(when, place) for when, place, a in actions if _asks_for_production(a)]
     gates = [(when, place) for when, place, a in actions if _step(a) == "gate"]
     tested = [
         (when, place) for when, place, a in actions if a["ActionTypeId"]["Category"] == "Test" and _of_stage(a, "prod")
     ]
-    rests: list[tuple[list[tuple[tuple[int, int], str]], str, str, list[tuple[int, int]]]] = [
+    rests: list[Rest] = [
         *((deployed, "{} deploys to production before", what, found) for what, found in _before_production(actions)),
         *((approvals, "an approver is asked before", what, found) for what, found in _before_the_approval(actions)),
         (gates, "the gate lets to production before", "an approver decides", [when for when, _ in approvals]),
         (tested, "{} tests production before", "it is deployed", [when for when, _ in deployed]),
+        *_between(actions),
     ]
     for places, before, what, found in rests:
         for when, place in places:
@@ -86,9 +94,26 @@ def _out_of_order(actions: list[Action]) -> Iterator[str]:
         yield "production is not tested"
 
 
+def _between(actions: list[Action]) -> Iterator[Rest]:
+    """What each optional stage rests on, which is the stage before it, and that the card rests on each."""
+    before = ("staging is tested", dict(_before_the_approval(actions))["staging is tested"])
+    for stage in ("qa", "preprod"):
+        deployed = [(when, place) for when, place, a in actions if _deploys(a, stage)]
+        tests = [w for w, _, a in actions if a["ActionTypeId"]["Category"] == "Test" and _of_stage(a, stage)]
+        approvals = [(w, p) for w, p, a in actions if a["ActionTypeId"]["Category"] == "Approval"]
+        asked = [(when, place) for when, place in approvals if place.lower().endswith(stage)]
+        yield deployed, "{} deploys before", *before
+        yield asked, "{} asks before", *before
+        if asked:
+            yield deployed, "{} deploys before", "an approver decides on it", [when for when, _ in asked]
+        if deployed or tests:
+            before = (f"{stage} is tested", [w for w in tests if any(when < w for when, _ in deployed)])
+            yield [(w, p) for w, p, a in actions if _step(a) == "card"], "the card is made before", *before
+
+
 def _before_production(actions: list[Action]) -> list[tuple[str, list[tuple[int, int]]]]:
     return [
-        ("an approver decides", [w for w, _, a in actions if a["ActionTypeId"]["Category"] == "Approval"]),
+        ("an approver decides", [w for w, _, a in actions if _asks_for_production(a)]),
         ("the gate looks at it", [w for w, _, a in actions if _step(a) == "gate"]),
         *_before_the_approval(actions),
     ]

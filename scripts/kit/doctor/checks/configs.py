@@ -1,4 +1,4 @@
-"""The configuration files in a project's deploy repository: staging-config.json and prod-config.json."""
+"""The configuration files in a project's deploy repository: one for each of its stages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scripts.kit.doctor.snapshot import Snapshot
 def config_missing(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
         for name, stage in project.stages.items():
-            if stage.config is None:
+            if stage.config is None and not name.optional:  # such a stage is set as staging is
                 yield here(
                     facts,
                     f"repository sagemaker-{project.name}-{project.id}-modeldeploy",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from scripts.kit import builds
+from scripts.kit.doctor.checks.sharing import READERS, those_of
 from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS, TRAINING
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
@@ -23,12 +24,11 @@ BUCKET_POLICY = 20_480  # bytes (Amazon S3 User Guide, "Bucket policies")
 NEARLY = 0.9
 TRAINS_ON = "ml.m5.large"  # the default of the training repository's pipeline
 PROJECT_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"  # SageMaker API Reference, CreateProject, ProjectName
-SETS_PER_PROJECT = 2  # staging and production
 # A parameter holds 4,096 bytes, which is 315 account ids, and 40-stage.yaml has eight of them (decision 6).
 ACCOUNTS_PER_STAGE = 2_520
 GROUP_POLICY = 20_480  # characters (SageMaker API Reference, PutModelPackageGroupPolicy)
 # The pipeline writes these again: those of each stage, and those of before version 0.3.
-SHARED_BY_US = {f"{stage.capitalize()}{what}" for stage in Stage for what in ("ReadsGroup", "UsesVersions")} | {
+SHARED_BY_US = {f"{stage.capitalize()}{what}" for stage in READERS for what in ("ReadsGroup", "UsesVersions")} | {
     "TargetAccountsReadGroup", "TargetAccountsUseVersions"
 }  # fmt: skip
 FULL_NUMBERS = range(995, 1000)  # as many versions as the pipeline names for a stage, with three digits each
@@ -60,7 +60,7 @@ def spread(facts: Snapshot) -> str:
 def group_policy_size(group_arn: str, policy: str, accounts: Mapping[Stage, int]) -> int:
     """The length of a model group's policy in the shortest form that the Build step knows (decision 7).
 
-    policy: as it is, with others' statements; accounts: how many each stage has
+    policy: as it is, with others' statements; accounts: how many read the models of each of READERS
     """
     versions = [
         f"{group_arn.replace(':model-package-group/', ':model-package/', 1)}/{number}" for number in FULL_NUMBERS
@@ -76,7 +76,7 @@ def group_policy_size(group_arn: str, policy: str, accounts: Mapping[Stage, int]
             ],
             "Resource": [group_arn, *dict.fromkeys(arn for one in versions for arn in (one.lower(), one))],
         }
-        for stage in Stage
+        for stage in READERS
     ]
     listed = json.loads(policy)["Statement"] if policy else []
     others = [s for s in (listed if isinstance(listed, list) else [listed]) if s.get("Sid") not in SHARED_BY_US]
@@ -107,11 +107,11 @@ def suggestion(name: str) -> str:
     "quota-stack-sets",
     "error",
     "There is no room for the stack sets of another project",
-    f"Every project creates {SETS_PER_PROJECT} of them.",
+    "Every project creates one for each of its stages.",
 )
 def quota_stack_sets(facts: Snapshot) -> Iterator[Place]:
     value, sets = facts.limits.values.get(SETS), facts.limits.sets
-    if value is not None and known(sets) and len(sets or []) + SETS_PER_PROJECT > value:
+    if value is not None and known(sets) and len(sets or []) + len(facts.settings.stages) > value:
         yield here(
             facts,
             f"quota {NAMES[SETS]}",
@@ -128,7 +128,7 @@ def quota_stack_sets(facts: Snapshot) -> Iterator[Place]:
 )
 def quota_stack_instances(facts: Snapshot) -> Iterator[Place]:
     value = facts.limits.values.get(INSTANCES)
-    for stage in Stage:
+    for stage in facts.settings.stages:
         if value is not None and (size := stage_size(facts, stage)) > value:
             yield here(
                 facts,
@@ -146,7 +146,7 @@ def quota_stack_instances(facts: Snapshot) -> Iterator[Place]:
 )
 def quota_operations(facts: Snapshot) -> Iterator[Place]:
     value = facts.limits.values.get(OPERATIONS)
-    for stage in Stage:
+    for stage in facts.settings.stages:
         if value is not None and (size := stage_size(facts, stage)) > value:
             yield here(
                 facts,
@@ -182,7 +182,7 @@ def policy_size(facts: Snapshot) -> Iterator[Place]:
     f"The Build step passes them to templates/40-stage.yaml, which has room for {ACCOUNTS_PER_STAGE:,}.",
 )
 def stage_accounts(facts: Snapshot) -> Iterator[Place]:
-    for stage in Stage:
+    for stage in facts.settings.stages:
         if (count := len(accounts_of(facts, stage))) > ACCOUNTS_PER_STAGE:
             what = f"{stage.key} has {count:,} accounts, a stack allows {ACCOUNTS_PER_STAGE:,}"
             yield here(facts, f"stage {stage.key}", what, spread(facts))
@@ -195,7 +195,7 @@ def stage_accounts(facts: Snapshot) -> Iterator[Place]:
     f"SageMaker allows {GROUP_POLICY:,} characters, about 1,270 accounts. The Build step stops before it deploys.",
 )
 def group_accounts(facts: Snapshot) -> Iterator[Place]:
-    accounts = {stage: len(set(accounts_of(facts, stage))) for stage in Stage}
+    accounts = {one: len({id for stage in those_of(facts, one) for id in accounts_of(facts, stage)}) for one in READERS}
     groups = {project.name: project.group_policy or "" for project in facts.complete_projects} or {"example": ""}
     for name, policy in groups.items():
         arn = f"arn:{facts.partition}:sagemaker:{facts.region}:{facts.account}:model-package-group/{name}"
@@ -211,7 +211,7 @@ def group_accounts(facts: Snapshot) -> Iterator[Place]:
     f"Besides the data science account's, templates/50-endpoint.yaml has room for {FURTHER_REGIONS}.",
 )
 def stage_regions(facts: Snapshot) -> Iterator[Place]:
-    for stage in Stage:
+    for stage in facts.settings.stages:
         further = [region for region in facts.settings.regions.of(stage) if region != facts.region]
         if len(further) > FURTHER_REGIONS:
             what = f"{len(further)} besides {facts.region}: {', '.join(further)}"

@@ -25,9 +25,10 @@ def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]
 def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """A stack of the data science account's own Region as the environment file wants it, and the parameters that are
     known of it."""
-    paths = {stage: path for stage in Stage if (path := facts.organization.path(stage))}
-    seen = {} if facts.alone else {stage: unit.id for stage in Stage if (unit := facts.organization.units[stage])}
-    units = {stage: seen.get(stage, "") for stage in Stage}
+    paths = {stage: path for stage in facts.settings.stages if (path := facts.organization.path(stage))}
+    stages, of = facts.settings.stages, facts.organization.units
+    seen = {} if facts.alone else {stage: unit.id for stage in stages if (unit := of[stage])}
+    units = {stage: seen.get(stage, "") for stage in stages}
     key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
     want = {
         MODELS_STACK: data_science.models(
@@ -35,13 +36,15 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
         ),
         SHARED_STACK: data_science.shared(facts.settings),
         ROLES_STACK: data_science.roles(facts.settings, units),
-        PEOPLE_STACK: data_science.people(facts.settings, key),
+        PEOPLE_STACK: data_science.people(facts.settings, key, units),
         NOTICES_STACK: data_science.notices(facts.settings, paths),
         **{want.name: want for want in studio.domain(facts.settings)},
     }[name]
-    unknown = set() if facts.alone else {stage.path_parameter for stage in Stage if stage not in paths}
+    unknown = set() if facts.alone else {stage.path_parameter for stage in facts.settings.stages if stage not in paths}
     unknown |= set() if facts.settings.models.untagged else {data_science.UNTAGGED}
-    unknown |= set() if facts.alone else {stage.unit_parameter for stage in Stage if stage not in seen}
+    unknown |= set() if facts.alone else {stage.unit_parameter for stage in facts.settings.stages if stage not in seen}
+    if not facts.alone and len(seen) < len(stages):
+        unknown |= {"FurtherStageTargets", "PathsBeforeProduction"}
     unknown |= set() if key else {"ModelKeyArn"}
     if name == SHARED_STACK and shared and not shared.parameters.get("ImageRepositoryPrefix"):
         unknown.add("ImageRepositoryPrefix")  # rules that others made may do it: image-replication checks them

@@ -14,7 +14,6 @@ from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import target_role
 from scripts.kit.stacks import model_regions
-from scripts.kit.stages import Stage
 
 
 @check(
@@ -84,7 +83,7 @@ def project_outdated(facts: Snapshot) -> Iterator[Place]:
 )
 def project_units(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        for stage in Stage:
+        for stage in facts.settings.stages:
             unit = facts.organization.units[stage]
             value = project.parameters.get(stage.unit_parameter, "")
             if unit and unit.id and value and value != unit.id:
@@ -99,7 +98,7 @@ def project_units(facts: Snapshot) -> Iterator[Place]:
 )
 def project_roles(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        for stage in Stage:
+        for stage in facts.settings.stages:
             name = stage.role_parameter
             roles, value = facts.settings.roles, project.parameters.get(name, "")
             wanted = target_role(roles.suffix.of(stage), roles.path)
@@ -129,7 +128,7 @@ def project_administrator(facts: Snapshot) -> Iterator[Place]:
 )
 def project_regions(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        for stage in Stage:
+        for stage in facts.settings.stages:
             there = (facts.region, *model_regions.further(facts.settings))
             if missing := [r for r in regions_of(project, stage, facts.region) if r not in there]:
                 what = f"its {stage.key} stage goes to {', '.join(missing)}"

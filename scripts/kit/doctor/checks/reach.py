@@ -25,7 +25,6 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import APPROVER_POLICY, LAUNCH_ROLE, S3_LAUNCH_ROLE, SELF_MANAGED_ROLES
 from scripts.kit.stacks import project_roles
 from scripts.kit.stacks.stack import TAGS
-from scripts.kit.stages import Stage
 
 ANY_PROJECT = {"SageMakerProjectName": "any", "SageMakerProjectId": "p-000000000000"}  # one that may be made
 ELSEWHERE = "https://bucket-elsewhere.s3.amazonaws.com/template.yaml"  # a template that is not published
@@ -112,7 +111,7 @@ def of_thing(facts: Snapshot, access: Access, thing: Thing, project: Mapping[str
 
 def without_tag(project: Project) -> list[str]:
     """The stacks of a project's stages that no pipeline has given the kit's tag yet: before version 0.3 none had it."""
-    stages = {project.stage_name(stage): project.stages.get(stage) for stage in Stage}
+    stages = {project.stage_name(stage): project.stages.get(stage) for stage in project.has}
     return [name for name, one in stages.items() if one and one.stack and KIT_TAG not in one.stack.tags]
 
 

@@ -22,7 +22,6 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import SELF_MANAGED_STACK
 from scripts.kit.stacks import target_roles
 from scripts.kit.stacks.target_roles import SELF_MANAGED_TEMPLATE
-from scripts.kit.stages import Stage
 
 ROLES_IN_TEMPLATE = {ADMINISTRATION: "AdministrationRole", EXECUTION: "ExecutionRole"}
 HOME = "DATA-SCIENCE"  # stands for the data science account in the policies of the template
@@ -153,7 +152,7 @@ def project_accounts(facts: Snapshot) -> Iterator[Place]:
     if not listed_there:
         return
     for project in facts.complete_projects:
-        for stage in Stage:
+        for stage in facts.settings.stages:
             value, wanted = project.parameters.get(stage.accounts_parameter, ""), listed_there.of(stage)
             if set(accounts_in(value)) != set(wanted):
                 yield parameter_place(facts, project, stage.accounts_parameter, value or "empty", ",".join(wanted))
@@ -162,15 +161,23 @@ def project_accounts(facts: Snapshot) -> Iterator[Place]:
 @check(
     "project-accounts-twice",
     "error",
-    "A project lists an account twice, or for both stages",
-    "It would get a staging endpoint and a production endpoint, but has the roles of only one stage.",
+    "A project lists an account twice, or for two stages",
+    "It would get an endpoint of each stage, but has the roles of only one.",
 )
 def project_accounts_twice(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        found = [a for stage in Stage for a in accounts_in(project.parameters.get(stage.accounts_parameter, ""))]
+        found = [
+            a
+            for stage in facts.settings.stages
+            for a in accounts_in(project.parameters.get(stage.accounts_parameter, ""))
+        ]
         twice = sorted({account for account in found if found.count(account) > 1})
         if twice and facts.settings.targets:
-            stage = next(stage for stage in Stage if twice[0] in project.parameters.get(stage.accounts_parameter, ""))
+            stage = next(
+                stage
+                for stage in facts.settings.stages
+                if twice[0] in project.parameters.get(stage.accounts_parameter, "")
+            )
             wanted = ",".join(facts.settings.targets.of(stage))
             found_there = f"{', '.join(twice)} among others, twice"
             yield parameter_place(facts, project, stage.accounts_parameter, found_there, wanted)

@@ -17,10 +17,16 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.stages import Stage
 
 READ_MODELS = "TargetAccountsReadModels"  # of a bucket that is not the kit's
-# Of the kit's own bucket and key (template 10): each stage's accounts read the objects with the stage's tag.
-STAGE_READS = {stage: f"{stage.key.capitalize()}ReadsModels" for stage in Stage}
-STAGE_DECRYPTS = {stage: f"{stage.key.capitalize()}DecryptsModels" for stage in Stage}
-BOTH = tuple(Stage)
+# Of the kit's own bucket and key (template 10): the accounts of every stage before production read the objects with
+# staging's tag, those of production the objects with its own.
+READERS = (Stage.STAGING, Stage.PROD)
+STAGE_READS = {stage: f"{stage.key.capitalize()}ReadsModels" for stage in READERS}
+STAGE_DECRYPTS = {stage: f"{stage.key.capitalize()}DecryptsModels" for stage in READERS}
+
+
+def those_of(facts: Snapshot, reader: Stage) -> tuple[Stage, ...]:
+    """The stages whose accounts read what one of READERS does."""
+    return (reader,) if reader is Stage.PROD else facts.settings.stages[:-1]
 
 
 def tag_key(stage: Stage) -> str:
@@ -28,9 +34,9 @@ def tag_key(stage: Stage) -> str:
     return f"s3:ExistingObjectTag/sagemaker-multi-account-{stage}"
 
 
-def who_may(facts: Snapshot, stages: Iterable[Stage] = BOTH) -> tuple[dict[str, Any], dict[str, Any]]:
+def who_may(facts: Snapshot, stages: Iterable[Stage] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
     """Principal and condition of a statement that allows the stages' accounts, and no other principal."""
-    stages = tuple(stages)
+    stages = tuple(stages) or facts.settings.stages
     paths = [path for stage in stages if (path := facts.organization.path(stage))]
     if paths:
         return {"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}}
@@ -40,16 +46,18 @@ def who_may(facts: Snapshot, stages: Iterable[Stage] = BOTH) -> tuple[dict[str, 
 
 def targets_known(facts: Snapshot) -> bool:
     """Whether every target account is known, so that a statement can replace the one that is there."""
-    return all(facts.organization.units[stage] for stage in Stage)
+    return all(facts.organization.units[stage] for stage in facts.settings.stages)
 
 
-def target_accounts(facts: Snapshot, stages: Iterable[Stage] = BOTH) -> list[str]:
-    return sorted({account.id for stage in stages for account in facts.organization.targets(stage)})
+def target_accounts(facts: Snapshot, stages: Iterable[Stage] = ()) -> list[str]:
+    return sorted(
+        {account.id for stage in stages or facts.settings.stages for account in facts.organization.targets(stage)}
+    )
 
 
 def read_statement(facts: Snapshot, bucket: str, stage: Stage | None = None) -> dict[str, Any]:
-    """For both stages every object; for one stage, those with its tag."""
-    principal, condition = who_may(facts, [stage] if stage else BOTH)
+    """For all stages every object; for one of READERS, those with its tag."""
+    principal, condition = who_may(facts, those_of(facts, stage) if stage else ())
     equal = {tag_key(stage): "true"} if stage else {}
     if condition:  # a path with a star is not a fixed value: S3 would call the policy public, and block it
         equal["aws:PrincipalOrgID"] = facts.organization.described["Organization"]["Id"]
@@ -66,7 +74,7 @@ def read_statement(facts: Snapshot, bucket: str, stage: Stage | None = None) -> 
 
 
 def decrypt_statement(facts: Snapshot, region: str, stage: Stage) -> dict[str, Any]:
-    principal, condition = who_may(facts, [stage])
+    principal, condition = who_may(facts, those_of(facts, stage))
     through = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
     return {
         "Sid": STAGE_DECRYPTS[stage],
@@ -85,7 +93,7 @@ def shut_out(
     resource: str,
     region: str = "",
     *,
-    stages: Iterable[Stage] = BOTH,
+    stages: Iterable[Stage] = (),
     tagged: bool = True,
 ) -> list[tuple[str, Decision]]:
     """The target accounts whose model's role this resource's policy does not allow, and the decision for each.
@@ -97,7 +105,8 @@ def shut_out(
     kind = "key" if action.startswith("kms:") else "resource"
     read = parse(policy, "its policy", facts.account, "resource") if policy else None
     found = []
-    for stage in stages:
+    for stage in stages or facts.settings.stages:
+        reader = Stage.PROD if stage is Stage.PROD else Stage.STAGING
         unit = facts.organization.units[stage]
         for account in facts.organization.targets(stage):
             if account.id in {facts.settings.accounts.management, facts.account}:
@@ -108,7 +117,7 @@ def shut_out(
                 "kms:viaservice": (f"s3.{region or facts.region}.amazonaws.com",),
             }
             if tagged and action.startswith("s3:"):
-                context[tag_key(stage).lower()] = ("true",)
+                context[tag_key(reader).lower()] = ("true",)
             if facts.organization.described and unit.id:
                 organization = facts.organization.described["Organization"]["Id"]
                 context["aws:principalorgid"] = (organization,)
@@ -139,11 +148,12 @@ def allow_read(facts: Snapshot, bucket: Bucket, region: str = "", *, by_stage: b
         return
     object_arn = f"arn:{facts.partition}:s3:::{bucket.name}/model.tar.gz"
     accounts, statements = [], []
-    for stages in ([stage] for stage in Stage) if by_stage else ([*Stage],):
+    for reader in READERS if by_stage else (None,):
+        stages = those_of(facts, reader) if reader else ()
         shut = shut_out(facts, bucket.policy, "s3:GetObject", object_arn, stages=stages, tagged=by_stage)
         if missing := [account for account, decision in shut if decision.reason != "explicit deny"]:
             accounts += missing
-            statements.append(read_statement(facts, bucket.name, stages[0] if by_stage else None))
+            statements.append(read_statement(facts, bucket.name, reader))
     if accounts:
         policy = merged(bucket.policy or "", statements)
         parameters = {"Bucket": bucket.name, "Policy": policy}
@@ -158,8 +168,8 @@ def allow_decrypt(facts: Snapshot, found: Key, region: str) -> Iterator[Place]:
     if key["KeyState"] != "Enabled" or not targets_known(facts):
         return
     accounts, statements = [], []
-    for stage in Stage:
-        shut = shut_out(facts, found.policy, "kms:Decrypt", key["Arn"], region, stages=[stage])
+    for stage in READERS:
+        shut = shut_out(facts, found.policy, "kms:Decrypt", key["Arn"], region, stages=those_of(facts, stage))
         if missing := [account for account, decision in shut if decision.reason != "explicit deny"]:
             accounts += missing
             statements.append(decrypt_statement(facts, region, stage))

@@ -13,7 +13,6 @@ from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import MODELS_STACK, SHARED_STACK, bundle_bucket, model_bucket
-from scripts.kit.stages import Stage
 
 CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -84,7 +83,7 @@ def model_bucket_deny(facts: Snapshot) -> Iterator[Place]:
         if not found:
             continue
         label = found[0][1].statements[0].statement.label
-        paths = [facts.organization.path(stage) for stage in Stage]
+        paths = [facts.organization.path(stage) for stage in facts.settings.stages]
         exception = {"ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": paths}}
         if facts.alone:
             exception = {"StringNotEquals": {"aws:PrincipalAccount": target_accounts(facts)}}

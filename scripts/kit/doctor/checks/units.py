@@ -11,8 +11,7 @@ from scripts.kit.doctor.facts.organization import Account
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.settings.reading import UNIT_ID
-from scripts.kit.stages import Stage
+from scripts.kit.settings.where import UNIT_ID
 
 # What a stack set's role in a target account does for 50-endpoint.yaml, and what the tests then ask.
 NEEDED_IN_TARGETS = (
@@ -33,7 +32,7 @@ NEEDED_IN_TARGETS = (
     "The Build step looks up the accounts of this OU.",
 )
 def unit_missing(facts: Snapshot) -> Iterator[Place]:
-    for stage in Stage:
+    for stage in facts.settings.stages:
         if facts.organization.units[stage] is None:
             named = facts.settings.units.of(stage)
             yield Place(
@@ -52,7 +51,7 @@ def unit_missing(facts: Snapshot) -> Iterator[Place]:
     "The Build step fails when a stage has no account.",
 )
 def unit_empty(facts: Snapshot) -> Iterator[Place]:
-    for stage in Stage:
+    for stage in facts.settings.stages:
         unit = facts.organization.units[stage]
         others = {facts.settings.accounts.management, facts.settings.accounts.data_science}
         if unit and not [account for account in facts.organization.targets(stage) if account.id not in others]:
@@ -72,7 +71,7 @@ def unit_empty(facts: Snapshot) -> Iterator[Place]:
     "Deployments leave it out; endpoints that it still has are not updated.",
 )
 def unit_suspended(facts: Snapshot) -> Iterator[Place]:
-    for stage in Stage:
+    for stage in facts.settings.stages:
         unit = facts.organization.units[stage]
         for account in unit.accounts if unit else ():
             if account.status != "ACTIVE":
@@ -88,17 +87,19 @@ def unit_suspended(facts: Snapshot) -> Iterator[Place]:
 @check(
     "units-overlap",
     "error",
-    "An account belongs to both stages",
-    "It would get a staging endpoint and a production endpoint, but the roles of only one stage.",
+    "An account belongs to two stages",
+    "It would get an endpoint of each, but the roles of only one.",
 )
 def units_overlap(facts: Snapshot) -> Iterator[Place]:
-    staging = {account.id: account for account in facts.organization.targets(Stage.STAGING)}
-    for account in facts.organization.targets(Stage.PROD):
-        if account.id in staging:
+    seen: set[str] = set()
+    for account in (account for stage in facts.settings.stages for account in facts.organization.targets(stage)):
+        if account.id not in seen:
+            seen.add(account.id)
+        else:
             yield Place(
                 account.id,
                 f"account {account.id} ({account.name})",
-                "one of the OUs is beneath the other, or the account is listed for both stages",
+                "one of the OUs is beneath the other, or the account is listed for two stages",
                 "give each stage an OU of its own, side by side, and name them in `units`",
             )
 
@@ -112,7 +113,7 @@ def units_overlap(facts: Snapshot) -> Iterator[Place]:
 def unit_own_account(facts: Snapshot) -> Iterator[Place]:
     wanted = facts.settings.units.data_science
     parent = wanted if re.fullmatch(UNIT_ID, wanted) else f"ID-OF-{wanted.upper()}" if wanted else "PARENT"
-    for stage in Stage:
+    for stage in facts.settings.stages:
         for account in facts.organization.targets(stage):
             if account.id == facts.settings.accounts.data_science:
                 unit = facts.organization.units[stage]
@@ -132,7 +133,7 @@ def unit_own_account(facts: Snapshot) -> Iterator[Place]:
     "Stack sets never deploy to it, so it gets no endpoint.",
 )
 def unit_management_account(facts: Snapshot) -> Iterator[Place]:
-    for stage in Stage:
+    for stage in facts.settings.stages:
         for account in facts.organization.targets(stage):
             if account.id == facts.settings.accounts.management != facts.settings.accounts.data_science:
                 yield Place(
@@ -153,7 +154,7 @@ def service_control_policy(facts: Snapshot) -> Iterator[Place]:
     controls = facts.organization.controls
     if not known(controls) or not controls:
         return
-    for stage in Stage:
+    for stage in facts.settings.stages:
         regions = facts.settings.regions.of(stage)
         for account in facts.organization.targets(stage):
             levels: Levels = tuple(controls.get(name, ()) for name in (*account.parents, account.id))  # type: ignore[union-attr]

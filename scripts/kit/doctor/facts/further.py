@@ -13,7 +13,6 @@ from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.names import model_bucket
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
-from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
 
@@ -86,5 +85,5 @@ def read_template(reader: Reader, account: str, prefix: str, region: str) -> Any
 
 def further_regions(project: Project, home: str) -> list[str]:
     """The Regions of a project's stages besides its own."""
-    named = [region for stage in Stage for region in regions_of(project, stage, home)]
+    named = [region for stage in project.has for region in regions_of(project, stage, home)]
     return [region for region in dict.fromkeys(named) if region != home]

@@ -13,7 +13,7 @@ from awslang.policy.evaluator import Levels
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader, Unread, known
 from scripts.kit.organization.members import state
 from scripts.kit.settings.model import Settings
-from scripts.kit.settings.reading import UNIT_ID
+from scripts.kit.settings.where import UNIT_ID
 from scripts.kit.stages import Stage
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
@@ -89,13 +89,13 @@ def gather(reader: Reader, settings: Settings) -> Organization:
         return without_organizations(settings)
     described = reader.ask(reader.account, "organizations", "DescribeOrganization")
     if not described:
-        return Organization(described, units=dict.fromkeys(Stage, UNREAD))
+        return Organization(described, units=dict.fromkeys(settings.stages, UNREAD))
     management = described["Organization"]["MasterAccountId"]
     call_as = {} if reader.account == management else {"CallAs": "DELEGATED_ADMIN"}
     access = reader.ask(reader.account, "cloudformation", "DescribeOrganizationsAccess", **call_as)
     if access is None:  # "Account used is not a delegated administrator" is what CloudFormation answers
         reader.leave_out(closed(management))
-        return Organization(described, delegates=[], units=dict.fromkeys(Stage, UNREAD))
+        return Organization(described, delegates=[], units=dict.fromkeys(settings.stages, UNREAD))
     delegates = reader.pages(
         reader.account,
         "organizations",
@@ -105,8 +105,8 @@ def gather(reader: Reader, settings: Settings) -> Organization:
     )
     if not known(delegates):  # Organizations answers so to an account that administers nothing
         reader.leave_out(closed(management))
-        return Organization(described, units=dict.fromkeys(Stage, UNREAD))
-    units = {stage: read_unit(reader, stage, settings.units.of(stage)) for stage in Stage}
+        return Organization(described, units=dict.fromkeys(settings.stages, UNREAD))
+    units = {stage: read_unit(reader, stage, settings.units.of(stage)) for stage in settings.stages}
     account = settings.accounts.data_science
     above = tuple(read_parents(reader, account) or ())
     return Organization(
@@ -128,8 +128,8 @@ def closed(management: str) -> NotChecked:
 def without_organizations(settings: Settings) -> Organization:
     targets = settings.targets
     if not targets:
-        return Organization(units=dict.fromkeys(Stage, UNREAD))
-    listed = {stage: tuple(Account(id, "", "ACTIVE", ()) for id in targets.of(stage)) for stage in Stage}
+        return Organization(units=dict.fromkeys(settings.stages, UNREAD))
+    listed = {stage: tuple(Account(id, "", "ACTIVE", ()) for id in targets.of(stage)) for stage in settings.stages}
     return Organization(units={s: Unit(f"targets.{s.key}", "", "", (), accounts) for s, accounts in listed.items()})
 
 

@@ -109,6 +109,16 @@ class Project:
     def parameters(self) -> Mapping[str, str]:
         return self.stack.parameters if self.stack else {}
 
+    @property
+    def has(self) -> tuple[Stage, ...]:
+        """The stages of its pipeline."""
+        return tuple(stage for stage in Stage if not stage.optional or self.parameters.get(stage.role_parameter))
+
+    def config(self, stage: Stage) -> Any:
+        """The configuration file of a stage, which is staging's where an optional stage has none; None for none."""
+        found = self.stages[stage].config if stage in self.stages else None
+        return self.config(Stage.STAGING) if found is None and stage.optional else found
+
     def stage_name(self, stage: Stage) -> str:
         """The stage's stack, and the stack set in it."""
         return f"sagemaker-{self.name}-{self.id}-deploy-{stage}"
@@ -139,7 +149,7 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
     if bare.connection:
         repository = bare.stack.outputs.get("DeployRepositoryName", "")
         who = f"any person who may read {repository} at its provider"
-        files = " and ".join(f"{stage}-config.json" for stage in Stage)
+        files = " and ".join(f"{stage}-config.json" for stage in bare.has)
         reader.leave_out(NotChecked(account, f"{files} of project {name}", f"a look into {repository}", who))
     if bare.status.startswith("Create") and bare.status != "CreateCompleted":
         return bare
@@ -149,14 +159,14 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
             partial(reader.ask, account, "codepipeline", "GetPipelineState", name=bare.pipeline_name),
             partial(reader.ask, account, "sagemaker", "GetModelPackageGroupPolicy", ModelPackageGroupName=name),
             partial(read_version, reader, account, name, f"sagemaker-project-{bare.id}"),
-            *(partial(read_stage, reader, account, bare, stage, call_as) for stage in Stage),
+            *(partial(read_stage, reader, account, bare, stage, call_as) for stage in bare.has),
         ]
     )
     found = Project(
         described=described,
         stack=stack,
         pipeline=pipeline,
-        stages=dict(zip(Stage, stages, strict=True)),
+        stages=dict(zip(bare.has, stages, strict=True)),
         group_policy=policy["ResourcePolicy"] if policy else policy,
         version=version,
     )
@@ -268,7 +278,7 @@ def read_image(reader: Reader, image: Image, region: str) -> tuple[Any, Any]:
 
 def regions_of(project: Project, stage: Stage, home: str) -> list[str]:
     """The Regions of a stage's endpoints: those of its configuration file, or else of the project's parameter."""
-    config = project.stages[stage].config if stage in project.stages else None
+    config = project.config(stage)
     if config and (named := read_config(config).regions):
         return [*named]
     return [region for region in project.parameters.get(stage.regions_parameter, "").split(",") if region] or [home]

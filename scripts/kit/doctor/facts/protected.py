@@ -235,7 +235,7 @@ def in_pipeline(properties: Mapping[str, Any], document: Mapping[str, Any]) -> I
     """A pipeline's stages, its approvals, and the stacks that it deploys as a role of the kit."""
     name = name_in(properties["Name"], document)
     form = FORMS["AWS::CodePipeline::Pipeline"]
-    for stage in properties["Stages"]:
+    for stage in (one["Fn::If"][1] if "Fn::If" in one else one for one in properties["Stages"]):
         yield Thing("pipelines", STAGE, arn(form, f"{name}/{stage['Name']}"))
         for action in stage["Actions"]:
             category, provider = (action["ActionTypeId"].get(key) for key in ("Category", "Provider"))

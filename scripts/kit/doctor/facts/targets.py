@@ -35,8 +35,9 @@ class TargetSet:
 def read_sets(reader: Reader, settings: Settings) -> dict[Stage, TargetSet]:
     """The stack sets of template 20, by stage."""
     if settings.permission_model == "SELF_MANAGED":
-        return {stage: TargetSet(None, None) for stage in Stage}
-    return dict(zip(Stage, together(partial(read_set, reader, settings, stage) for stage in Stage), strict=True))
+        return {stage: TargetSet(None, None) for stage in settings.stages}
+    looked = together(partial(read_set, reader, settings, stage) for stage in settings.stages)
+    return dict(zip(settings.stages, looked, strict=True))
 
 
 def read_set(reader: Reader, settings: Settings, stage: Stage) -> TargetSet:
@@ -89,7 +90,7 @@ def gather(
 ) -> tuple[Target, ...]:
     """Every active account of the stages, ten at a time; quotas: the codes that matter, by stage."""
     own = {settings.accounts.management, settings.accounts.data_science}
-    wanted = [(a, stage) for stage in Stage for a in organization.targets(stage) if a.id not in own]
+    wanted = [(a, stage) for stage in settings.stages for a in organization.targets(stage) if a.id not in own]
     enters = settings.administrator == "self-managed" or reader.account == settings.accounts.management
     if not enters:
         if wanted:
