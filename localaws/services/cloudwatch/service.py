@@ -11,7 +11,10 @@ from localaws.calls import Call
 from localaws.service import EVERY, Service
 from localaws.services.cloudwatch import alarms
 
-cloudwatch = Service("cloudwatch", moto=EVERY, invalid="ValidationError")
+INSIGHTS = ("DeleteInsightRules", "DescribeInsightRules", "DisableInsightRules", "EnableInsightRules", "PutInsightRule")
+cloudwatch = Service(  # moto keeps the rules of Contributor Insights: no report comes of them
+    "cloudwatch", moto=EVERY, refused=INSIGHTS, invalid="ValidationError"
+)
 
 
 @cloudwatch.before("DescribeAlarms", "DescribeAlarmsForMetric")

@@ -9,7 +9,8 @@ from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
 
-dynamodb = Service("dynamodb", moto=EVERY, invalid="ValidationException")
+PARTIQL = ("BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction")  # their rights are in the statement
+dynamodb = Service("dynamodb", moto=EVERY, refused=PARTIQL, invalid="ValidationException")
 
 PAGE = 25  # exports of one answer
 
@@ -26,6 +27,14 @@ def starting_key(call: Call) -> None:
     names = {part["AttributeName"] for schema in schemas for part in schema}
     if {name: next(iter(value)) for name, value in key.items()} != {name: types.get(name) for name in names}:
         raise AwsError("ValidationException", "The provided starting key is invalid")
+
+
+@dynamodb.before("DescribeExport", "DescribeImport")
+def known(call: Call) -> None:
+    """API Reference, DescribeExport (ExportNotFoundException), DescribeImport (ImportNotFoundException)."""
+    tables, kind = moto_bridge.backend("dynamodb", call.account, call.region), call.operation.removeprefix("Describe")
+    if call.params[f"{kind}Arn"] not in (tables.table_exports if kind == "Export" else tables.table_imports):
+        raise AwsError(f"{kind}NotFoundException", f"{kind} not found: {call.params[f'{kind}Arn']}")
 
 
 @dynamodb.operation("ListExports")

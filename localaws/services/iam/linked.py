@@ -33,6 +33,8 @@ NAMES = {
 def create_service_linked_role(call: Call) -> dict[str, Any]:
     """InvalidInput for one that the account has (moto: EntityAlreadyExists, which the API does not know)."""
     backend, service = moto_bridge.backend("iam", call.account, "aws"), call.params["AWSServiceName"]
+    if service.count(".") < 2:  # API Reference, CreateServiceLinkedRole: "a domain name", such as lex.amazonaws.com
+        raise AwsError("InvalidInput", f"Service-linked roles cannot be created for {service}")
     suffix, path = call.params.get("CustomSuffix", ""), f"/aws-service-role/{service}/"
     for role in list(backend.roles.values()):
         if role.path == path and role.name.endswith(f"_{suffix}" if suffix else ""):

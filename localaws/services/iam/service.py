@@ -21,7 +21,12 @@ from localaws.authorization import state
 from localaws.calls import Call
 from localaws.service import EVERY, Service
 
-iam = Service("iam", moto=EVERY, invalid="ValidationError")
+iam = Service(
+    "iam",
+    moto=EVERY,
+    refused=("DeleteVirtualMFADevice", "GetServiceLinkedRoleDeletionStatus"),  # what they act on has no known ARN
+    invalid="ValidationError",
+)
 
 ACTION = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
 ENTITY = re.compile(r"arn:aws:iam::([0-9]{12}):(role|user)/(?:.+/)?([^/]+)")

@@ -20,6 +20,7 @@ TEN = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in ra
 EMPTY = {"a": {"DataType": "String", "StringValue": ""}}
 TAGS = [{"TagKey": f"k{number}", "TagValue": "v"} for number in range(51)]
 NO_KEY = "11111111-1111-1111-1111-111111111111"
+TABLE = "arn:aws:dynamodb:us-east-1:111111111111:table/strict"
 ENTRIES = [{"Key": f"k{number}"} for number in range(1_001)]
 
 
@@ -101,6 +102,11 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("cloudwatch", "put_metric_data", metric(Value=1, Timestamp=datetime.now(UTC) + timedelta(hours=3)),
      "InvalidParameterValue"),
     ("cloudwatch", "put_metric_alarm", {"AlarmName": "a", "EvaluationPeriods": 1}, "ValidationError"),
+    ("dynamodb", "describe_export", {"ExportArn": f"{TABLE}/export/01234567890123-abcdefgh"},
+     "ExportNotFoundException"),
+    ("dynamodb", "describe_import", {"ImportArn": f"{TABLE}/import/01234567890123-abcdefgh"},
+     "ImportNotFoundException"),
+    ("iam", "create_service_linked_role", {"AWSServiceName": "x"}, "InvalidInput"),
     ("ssm", "put_parameter", {"Name": "/a/", "Value": "x", "Type": "String"}, "ValidationException"),
     ("ssm", "put_parameter", {"Name": "/a" * 16, "Value": "x", "Type": "String"},
      "HierarchyLevelLimitExceededException"),
