@@ -35,7 +35,7 @@ IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a
 
 # What a training repository keeps with a version besides its metrics (seed-code/model-build/definition.py).
 ORIGIN = ("model", "columns", "data", "data-hash", "training-job", "commit", "author")
-COLUMNS = "baseline-columns"  # of a version's metadata: names of columns, with commas between them
+COLUMNS = "baseline-columns"  # of a version's metadata: names of columns, with spaces between them
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def read_version(package: Mapping[str, Any], approved_at: str, approved_by: Mapp
         description=package.get("ApprovalDescription", ""),
         origin={key: value for key, value in package.get("CustomerMetadataProperties", {}).items() if key in ORIGIN},
         baseline=baseline_of(package),
-        baseline_columns=tuple(filter(None, package.get("CustomerMetadataProperties", {}).get(COLUMNS, "").split(","))),
+        baseline_columns=tuple(package.get("CustomerMetadataProperties", {}).get(COLUMNS, "").split()),
     )
 
 

@@ -33,6 +33,9 @@ def card(settings: dict[str, tuple[str, str]] | None = None, **more: Any) -> dic
         (("MaximumModelLatencyMicroseconds", "1000", "5000"), "the alarm on latency passes over more"),
         (("BakeSeconds", "300", "120"), "the alarms watch an update for a shorter time"),
         (("DataCapturePercentage", "100", "1"), "fewer requests are captured"),
+        (("MonitorHours", "24", "0"), "the monitor of data quality is switched off"),
+        (("MonitorHours", "1", "24"), "the monitor looks less often"),
+        (("MaximumDrift", "0.1", "0.25"), "the alarm on drift passes over more"),
         (("TrafficRoutingType", "CANARY", "ALL_AT_ONCE"), "a new version takes all traffic at once"),
     ],
 )

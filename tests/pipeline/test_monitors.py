@@ -21,7 +21,7 @@ FOLDER = "iris-p-1/models/baselines/x"
 STAGE = Stage("prod", "ou", (), "role", (REGION,), {"MonitorHours": "24"})
 
 
-def version(place: str = f"{MODELS}/{FOLDER}", columns: str = "length,width") -> Version:
+def version(place: str = f"{MODELS}/{FOLDER}", columns: str = "length width") -> Version:
     quality = {name: {"S3Uri": f"{place}/{name.lower()}.json"} for name in ("Constraints", "Statistics")}
     metadata = {"baseline-columns": columns} if columns else {}
     found: dict[str, Any] = package(1) | {"CustomerMetadataProperties": metadata}

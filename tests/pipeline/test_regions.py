@@ -51,7 +51,15 @@ def source(url: str, **more: str) -> dict[str, Any]:
     return {"S3Uri": url, "S3DataType": "S3Prefix", "CompressionType": "None", **more}
 
 
-KEYS = ("iris/adapter/w", "iris/model.tar.gz", "iris/second/a", "iris/second/b/c", "iris/second-other")
+KEYS = (
+    "iris/adapter/w",
+    "iris/constraints.json",
+    "iris/model.tar.gz",
+    "iris/second/a",
+    "iris/second/b/c",
+    "iris/second-other",
+    "iris/statistics.json",
+)
 
 
 def beneath(**asked: Any) -> Any:
@@ -121,6 +129,21 @@ class TheCopies(unittest.TestCase):
         )
         self.assertEqual(made["Environment"], {"S3Uri": "s3://models/elsewhere"})
         self.assertEqual((made["Image"], second["Image"]), (IMAGE_THERE, IMAGE))
+
+    def test_a_baseline_is_copied_with_the_artifacts_and_the_copy_registered_with_its_own(self) -> None:
+        home = f"sagemaker-multi-account-models-{ACCOUNT}-{REGION}"
+        files = {
+            name: {"ContentType": "application/json", "S3Uri": f"s3://{home}/iris/{name.lower()}.json"}
+            for name in ("Constraints", "Statistics")
+        }
+        _, sagemaker, bucket = self.copy(whole=version(DriftCheckBaselines={"ModelDataQuality": files}))
+        self.assertEqual(
+            [(copied["CopySource"]["Bucket"], copied["Key"]) for copied in bucket.called("copy")],
+            [("models", "iris/model.tar.gz"), (home, "iris/constraints.json"), (home, "iris/statistics.json")],
+        )
+        made = sagemaker.called("create_model_package")[0]["DriftCheckBaselines"]
+        there = {name: {**file, "S3Uri": file["S3Uri"].replace(home, BUCKET_THERE)} for name, file in files.items()}
+        self.assertEqual(made, {"ModelDataQuality": there})
 
     def test_an_artifact_that_is_missing_or_a_manifest_is_reported_before_a_package_is_registered(self) -> None:
         for place, words in (

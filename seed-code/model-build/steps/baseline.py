@@ -42,12 +42,12 @@ def column_name(name: str) -> str:
 
 
 def named(features: Sequence[str]) -> str:
-    """The first features, as a version's metadata names them."""
+    """The first features, as a version's metadata names them; a comma may not be in it (CustomerMetadataValue)."""
     found: list[str] = []
     for feature in features[:NAMED]:
-        if len(",".join([*found, column_name(feature)])) <= LONGEST:
+        if len(" ".join([*found, column_name(feature)])) <= LONGEST:
             found.append(column_name(feature))
-    return ",".join(found)
+    return " ".join(found)
 
 
 def baseline(features: Sequence[str], rows: Sequence[Sequence[str]], answers: Sequence[Answer]) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def test_the_baseline_is_of_the_training_rows_with_the_models_answers_before_the
 
 def test_columns_have_names_that_a_monitor_takes() -> None:
     assert baseline.column_name("Sepal Length (cm)") == "sepal_length_cm"
-    assert baseline.named(["column 2", "Ärger"]) == "column_2,rger"
+    assert baseline.named(["column 2", "Ärger"]) == "column_2 rger"
     assert len(baseline.named(["x" * 60] * 12)) <= 256
     several = baseline.baseline(["a"], [["0", "1"]], [Answer("0", [0.1, 0.9], given=[0.1, 0.9])])
     assert [f["name"] for f in several["statistics.json"]["features"]] == ["answer_0", "answer_1", "a"]
