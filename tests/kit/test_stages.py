@@ -91,3 +91,17 @@ def test_a_project_without_optional_stages_has_nothing_of_them() -> None:
 def test_a_stage_is_called_production_in_the_environment_file_and_the_stack_sets() -> None:
     assert [stage.key for stage in Stage] == ["staging", "qa", "preprod", "production"]
     assert target_set_name(Stage.PROD) == "multi-account-deployment-target-production"
+
+
+def test_the_accounts_of_a_stage_before_production_may_do_in_the_model_bucket_what_those_of_staging_may() -> None:
+    text = (ROOT / "templates/10-model-storage.yaml").read_text(encoding="utf-8")
+    given = {
+        "OrganizationalUnitStagingPath": "o-a1b2c3d4e5/r-ab12/ou-staging/*",
+        "OrganizationalUnitProdPath": "o-a1b2c3d4e5/r-ab12/ou-prod/*",
+        "PathsBeforeProduction": "o-a1b2c3d4e5/r-ab12/ou-staging/*,o-a1b2c3d4e5/r-ab12/ou-qa/*",
+        "AllowUntaggedModels": "true",
+    }
+    policy = evaluator(text, given).resource("ModelBucketPolicy")["PolicyDocument"]
+    said = {one["Sid"]: json.dumps(one) for one in policy["Statement"] if one["Sid"].startswith("Staging")}
+    assert len(said) == 3
+    assert [name for name, one in said.items() if "ou-staging" not in one or "ou-qa" not in one] == []
