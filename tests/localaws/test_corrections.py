@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore import xform_name
 from botocore.exceptions import ClientError
-from moto.core.utils import get_service_model
 from moto.kms.models import Key
 from moto.s3 import notifications as moto_notifications
 from moto.sns.models import Subscription
@@ -180,23 +178,3 @@ def test_a_refused_stack_leaves_anothers_scalable_target_as_it_is(shared_cloud: 
     found = world.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
     mine = [one["MaxCapacity"] for one in found["ScalableTargets"] if one["ResourceId"] == names["ResourceId"]]
     assert mine == [2]
-
-
-def test_what_names_nothing_is_refused_in_its_services_words(shared_cloud: Cloud) -> None:
-    """Every operation whose model requires nothing, asked with nothing: answered or refused, but neither unknown to
-    authorization nor broken (API References, Common Errors: ValidationError)."""
-    wrong, asked = {}, 0
-    for name in registry.SERVICES:
-        service, model = registry.find(name), get_service_model(name)
-        assert service is not None
-        client = World(shared_cloud).client(name)
-        for operation in model.operation_names:
-            shape = model.operation_model(operation).input_shape
-            supported = operation in service.handlers or service.answered_by_moto(operation)
-            if not supported or operation in moto_bridge.FORMS or (shape is not None and shape.required_members):
-                continue
-            asked += 1
-            if (found := refusal(getattr(client, xform_name(operation)))) in ("NotSupported", "InternalFailure"):
-                wrong[f"{name}:{operation}"] = found
-    assert wrong == {"sagemaker:QueryLineage": "NotSupported"}  # what a query without a start gives, no page says
-    assert asked > 100

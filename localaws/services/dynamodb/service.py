@@ -1,10 +1,10 @@
-"""DynamoDB's Service object: a scan goes on after a key that the table can have, and exports are listed."""
+"""DynamoDB's Service object: what a request needs beside its model, where a scan goes on, and the list of exports."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
@@ -13,6 +13,28 @@ PARTIQL = ("BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction")  #
 dynamodb = Service("dynamodb", moto=EVERY, refused=PARTIQL, invalid="ValidationException")
 
 PAGE = 25  # exports of one answer
+
+
+NEEDED = ("AttributeDefinitions", "KeySchema")  # of a table
+REPLICA = ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes")
+
+
+@dynamodb.before("CreateTable")
+def new_table(call: Call) -> None:
+    """Its key, which the model requires no longer: a table may be the copy of another account's (API Reference,
+    CreateTable, GlobalTableSourceArn)."""
+    if asked := [name for name in REPLICA if call.params.get(name)]:
+        raise NotSupported(f"a table with {', '.join(asked)}")
+    if missing := [name for name in NEEDED if not call.params.get(name)]:
+        raise AwsError("ValidationException", f"A table needs {' and '.join(missing)}")
+
+
+@dynamodb.before("TransactWriteItems")
+def single_actions(call: Call) -> None:
+    """Each with one action (API Reference, TransactWriteItems: "an invalid request", such as one without)."""
+    if any(len(item) != 1 for item in call.params["TransactItems"]):
+        what = "TransactItems can only contain one of Check, Put, Update or Delete"
+        raise AwsError("ValidationException", what)
 
 
 @dynamodb.before("Query", "Scan")

@@ -16,6 +16,7 @@ from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.service import Service
 from localaws.services.ecr import images
+from localaws.services.kms.state import key_arn, usable_key
 
 ecr = Service(
     "ecr",
@@ -66,6 +67,27 @@ def _repository(call: Call, account: str) -> Any:
             f"The repository with name '{name}' does not exist in the registry with id '{account}'",
         )
     return found
+
+
+@ecr.before("CreateRepository")
+def new_repository(call: Call) -> None:
+    """Of a key that can be used (API Reference, CreateRepository: KmsException)."""
+    key = (call.params.get("encryptionConfiguration") or {}).get("kmsKey")
+    if key:
+        try:
+            usable_key(key_arn(_owner(call), call.region, key))
+        except AwsError as error:
+            raise AwsError("KmsException", f"The operation failed due to a KMS exception: {error.message}") from error
+
+
+@ecr.before("PutRegistryPolicy")
+def registry_policy(call: Call) -> None:
+    """JSON (API Reference, PutRegistryPolicy: InvalidParameterException)."""
+    try:
+        json.loads(call.params["policyText"])
+    except ValueError as error:
+        what = "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid registry policy provided'"
+        raise AwsError("InvalidParameterException", what) from error
 
 
 # -- images ----------------------------------------------------------------------------------------

@@ -62,11 +62,18 @@ def retired(call: Call) -> None:
         raise AwsError("NotFoundException", "The grant was not found")
 
 
-@kms.operation("ListGrants")
-def list_grants(call: Call) -> dict[str, Any]:
+@kms.before("RevokeGrant")
+def of_known_key(call: Call) -> Any:
+    """moto's key that the request names (API Reference, RevokeGrant, ListGrants: NotFoundException)."""
     key = find_key(key_of(call))
     if key is None:
         raise AwsError("NotFoundException", f"Key '{key_of(call)}' does not exist")
+    return key
+
+
+@kms.operation("ListGrants")
+def list_grants(call: Call) -> dict[str, Any]:
+    key = of_known_key(call)
     found = [shown(key, grant) for grant in list(key.grants.values())]
     asked = {name: call.params[name] for name in ("GrantId", "GranteePrincipal") if name in call.params}
     return {"Grants": [one for one in found if asked.items() <= one.items()], "Truncated": False}

@@ -6,7 +6,10 @@ value for both logStreamNames and logStreamNamePrefix, the action returns an Inv
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from moto.logs.models import LogsBackend
 
 from awslang.errors import AwsError
 from localaws import moto_bridge
@@ -27,6 +30,7 @@ logs = Service(
     invalid="InvalidParameterException",
 )
 
+NEW = timedelta(hours=2)  # in the future is taken, and no later (API Reference, PutLogEvents)
 RETENTION = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
 
@@ -59,6 +63,25 @@ def known_stream(call: Call) -> None:
     group = group_of(call)
     if group is not None and call.params["logStreamName"] not in group.streams:
         raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
+
+
+_put_log_events = LogsBackend.put_log_events
+
+
+def put_log_events(state: Any, group: str, stream: str, events: list[dict[str, Any]]) -> tuple[str, dict[str, int]]:
+    """moto's answer, with the end of the events that are too old (exclusive) and the start of those that are too new
+    (inclusive: API Reference, RejectedLogEventsInfo); moto gives the last index of both.
+    """
+    token, rejected = _put_log_events(state, group, stream, events)
+    if "tooOldLogEventEndIndex" in rejected:
+        rejected["tooOldLogEventEndIndex"] += 1
+    if "tooNewLogEventStartIndex" in rejected:
+        newest = datetime.now(UTC) + NEW
+        rejected["tooNewLogEventStartIndex"] = sum(event["timestamp"] <= newest.timestamp() * 1000 for event in events)
+    return token, rejected
+
+
+LogsBackend.put_log_events = put_log_events
 
 
 @logs.before("FilterLogEvents")

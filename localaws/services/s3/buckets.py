@@ -12,11 +12,11 @@ from typing import Any
 
 from moto.s3.models import OWNER
 
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.services.s3.service import bucket_name, canned_acl, s3
-from localaws.services.s3.state import bucket_owner, bucket_state
+from localaws.services.s3.state import bucket_owner, bucket_state, existing_bucket
 
 PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 ENFORCED = "BucketOwnerEnforced"
@@ -70,11 +70,22 @@ def check_acl(call: Call, shape: str = "ObjectCannedACL") -> None:
 @s3.before("PutBucketAcl")
 def bucket_acl(call: Call) -> None:
     check_acl(call, "BucketCannedACL")
+    some_acl(call)
+
+
+def some_acl(call: Call) -> None:
+    """An ACL in a header or in the body, of which S3 has no default ("Error responses": MissingSecurityHeader)."""
+    existing_bucket(call.params["Bucket"])
+    if not call.params.get("ACL") and not grants(call):
+        raise AwsError("MissingSecurityHeader", "Your request was missing a required header")
 
 
 @s3.before("PutObjectAcl")
 def object_acl(call: Call) -> None:
     check_acl(call)
+    some_acl(call)
+    if call.params.get("AccessControlPolicy"):
+        raise NotSupported("an object's ACL in the body of the request (AccessControlPolicy)")  # moto passes over it
 
 
 @s3.operation("ListBuckets")
@@ -113,10 +124,7 @@ def after_token(token: str) -> str:
 @s3.operation("GetBucketNotificationConfiguration")
 def get_notifications(call: Call) -> dict[str, Any]:
     """Whom the bucket tells of its events; moto leaves EventBridge out."""
-    bucket = bucket_state(call.params["Bucket"])
-    if bucket is None:
-        raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=call.params["Bucket"])
-    kept = bucket.notification_configuration
+    kept = existing_bucket(call.params["Bucket"]).notification_configuration
     if kept is None:
         return {}
     topics, queues = ([shown(one, kind) for one in of] for kind, of in (("Topic", kept.topic), ("Queue", kept.queue)))

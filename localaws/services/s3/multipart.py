@@ -17,7 +17,7 @@ from moto.s3.models import OWNER
 from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.services.s3.service import conditional_write, s3
-from localaws.services.s3.state import bucket_state
+from localaws.services.s3.state import bucket_state, existing_bucket
 
 MOST = 1_000  # uploads and prefixes of one answer
 STARTED = "rehearsal_started"  # on an upload of moto's: when, and by which principal
@@ -63,9 +63,7 @@ def whole(text: str) -> str:
 
 @s3.operation("ListMultipartUploads")
 def list_multipart_uploads(call: Call) -> dict[str, Any]:
-    params, bucket = call.params, bucket_state(call.params["Bucket"])
-    if bucket is None:
-        raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=params["Bucket"])
+    params, bucket = call.params, existing_bucket(call.params["Bucket"])
     most = params.get("MaxUploads", MOST)
     if not 0 <= most <= 2**31 - 1:
         raise AwsError("InvalidArgument", "Argument max-uploads must be an integer between 0 and 2147483647")

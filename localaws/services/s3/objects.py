@@ -20,7 +20,7 @@ from localaws.services.s3.checksums import whole
 from localaws.services.s3.limits import check_source
 from localaws.services.s3.multipart import ongoing
 from localaws.services.s3.service import s3, written_object
-from localaws.services.s3.state import bucket_owner, bucket_state, object_state
+from localaws.services.s3.state import bucket_owner, existing_bucket, object_state
 
 MOST_PARTS = 10_000
 
@@ -66,8 +66,7 @@ def put_object_tagging(call: Call) -> dict[str, Any]:
     """The new set in place of the former one, none of them too (API Reference, PutObjectTagging); moto breaks then."""
     bucket, key, version = call.params["Bucket"], call.params["Key"], call.params.get("VersionId", "")
     tags = distinct_tags(call)
-    if bucket_state(bucket) is None:
-        raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
+    held = existing_bucket(bucket)
     found = object_state(bucket, key, version)
     if found is None:
         code, what = ("NoSuchVersion", "version") if version else ("NoSuchKey", "key")
@@ -78,7 +77,7 @@ def put_object_tagging(call: Call) -> dict[str, Any]:
         moto_bridge.backend("s3", bucket_owner(bucket), "aws").put_object_tagging(found, tags)
     except ServiceException as error:
         raise AwsError(error.code, error.message) from error
-    return {"VersionId": str(found.version_id)} if bucket_state(bucket).is_versioned else {}
+    return {"VersionId": str(found.version_id)} if held.is_versioned else {}
 
 
 @s3.before("CopyObject")

@@ -20,7 +20,7 @@ from localaws.calls import Call
 from localaws.service import EVERY, Service
 from localaws.services.kms.state import key_arn, usable_key
 from localaws.services.s3 import notifications
-from localaws.services.s3.state import default_key, object_state
+from localaws.services.s3.state import default_key, existing_bucket, object_state
 from localaws.shapes import Violation
 
 # What S3 says of a header or query parameter with a value that it does not know; InvalidArgument for the others.
@@ -52,8 +52,10 @@ def refused(call: Call, found: list[Violation]) -> AwsError | None:
     return None
 
 
-s3 = Service("s3", moto=EVERY, refused=("SelectObjectContent", "PutBucketReplication"), invalid=refused)
-# moto needs a package for the one, and nothing comes of the other
+UNPLAYED = (  # moto needs a package for the first, and nothing comes of the others
+    "SelectObjectContent", "PutBucketReplication", "PutBucketWebsite",
+)  # fmt: skip
+s3 = Service("s3", moto=EVERY, refused=UNPLAYED, invalid=refused)
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 TAKEN_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -161,6 +163,18 @@ def bucket_encryption(call: Call) -> None:
             )
 
 
+def needs_body(call: Call, member: str) -> None:
+    """What the API's model calls optional (API Reference, "Error responses": MissingRequestBodyError)."""
+    existing_bucket(call.params["Bucket"])
+    if not call.params.get(member):
+        raise AwsError("MissingRequestBodyError", "Request Body is empty")
+
+
+@s3.before("RestoreObject")
+def restored(call: Call) -> None:
+    needs_body(call, "RestoreRequest")
+
+
 LIFECYCLE_ACTIONS = ("Expiration", "Transitions", "NoncurrentVersionExpiration", "NoncurrentVersionTransitions",
                      "AbortIncompleteMultipartUpload")  # fmt: skip
 INFREQUENT = 30  # days before an object may go there (S3 User Guide, "Lifecycle transition constraints")
@@ -168,7 +182,8 @@ INFREQUENT = 30  # days before an object may go there (S3 User Guide, "Lifecycle
 
 @s3.before("PutBucketLifecycleConfiguration")
 def bucket_lifecycle(call: Call) -> None:
-    rules = call.params.get("LifecycleConfiguration", {}).get("Rules", [])
+    needs_body(call, "LifecycleConfiguration")
+    rules = call.params["LifecycleConfiguration"].get("Rules", [])
     ids = [rule["ID"] for rule in rules if rule.get("ID")]
     if len(set(ids)) < len(ids):
         raise AwsError("InvalidArgument", "Rule ID must be unique. Found same ID for one or more rules")

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.s3.models import s3_backends
 
+from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 
@@ -19,6 +20,14 @@ def bucket_state(bucket: str) -> Any:
     """moto's bucket, in whatever account, or None."""
     owner = bucket_owner(bucket)
     return moto_bridge.backend("s3", owner, "aws").buckets.get(bucket) if owner else None
+
+
+def existing_bucket(bucket: str) -> Any:
+    """moto's bucket; AwsError where there is none of this name."""
+    found = bucket_state(bucket)
+    if found is None:
+        raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)
+    return found
 
 
 def object_state(bucket: str, key: str, version: str = "") -> Any:

@@ -36,15 +36,27 @@ def secret_of(call: Call) -> Any:
     return known.get(call.params["SecretId"])
 
 
-@secretsmanager.before(
-    "DeleteResourcePolicy", "GetResourcePolicy", "TagResource", "UntagResource", "UpdateSecretVersionStage"
-)
+@secretsmanager.before("DeleteResourcePolicy", "GetResourcePolicy", "UntagResource", "UpdateSecretVersionStage")
 def not_deleted(call: Call) -> None:
     """The "Errors" of each operation: InvalidRequestException, "The secret is scheduled for deletion"."""
     found = secret_of(call)
     if found is not None and found.is_deleted():
         message = "You can't perform this operation on the secret because it was marked for deletion."
         raise AwsError("InvalidRequestException", message)
+
+
+@secretsmanager.before("ReplicateSecretToRegions", "TagResource")
+def named_parts(call: Call) -> None:
+    """A tag has a key, and a replica a Region, which the model does not require (API Reference, CreateSecret,
+    ReplicateSecretToRegions, TagResource: InvalidParameterException)."""
+    not_deleted(call)
+    check_parts(call)
+
+
+def check_parts(call: Call) -> None:
+    for member, part in (("Tags", "Key"), ("AddReplicaRegions", "Region")):
+        if not all(one.get(part) for one in call.params.get(member) or []):
+            raise AwsError("InvalidParameterException", f"Each of {member} needs a {part}")
 
 
 def usable(call: Call, key: str | None, code: str, what: str) -> None:
@@ -115,6 +127,7 @@ def list_secret_version_ids(call: Call) -> dict[str, Any]:
 def not_scheduled(call: Call) -> None:
     """A name of the allowed characters, which is free once its secret is gone (API Reference, CreateSecret)."""
     one_value(call)
+    check_parts(call)
     if not NAME.fullmatch(call.params["Name"]):
         message = "Invalid name. A name contains alphanumeric characters, or any of the following: -/_+=.@"
         raise AwsError("ValidationException", message)

@@ -31,6 +31,7 @@ TOPIC_ATTRIBUTES = {
 DISPLAY_NAME = 100  # characters (CloudFormation's AWS::SNS::Topic, DisplayName)
 FEEDBACK = re.compile(r"(HTTP|Firehose|Lambda|Application|SQS)(Success|Failure)Feedback(RoleArn|SampleRate)")
 QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
+PLATFORM = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:app/[A-Z_]+/[A-Za-z0-9_.-]+")
 PROTOCOLS = {"http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose"}
 
 
@@ -118,6 +119,17 @@ def check_attribute(name: str, value: str) -> None:
     if name in VALUES and str(value).lower() not in [one.lower() for one in VALUES[name]]:
         what = f"{name}: Invalid value [{value}]. Must be {' or '.join(VALUES[name])}."
         raise AwsError("InvalidParameter", f"Invalid parameter: Attributes Reason: {what}")
+
+
+@sns.operation("DeletePlatformApplication")
+def delete_platform_application(call: Call) -> None:
+    """With its endpoints; its page in the API Reference has no error for one that does not exist, and moto breaks."""
+    named = call.params["PlatformApplicationArn"]
+    if not PLATFORM.fullmatch(named):
+        raise AwsError("InvalidParameter", "Invalid parameter: PlatformApplicationArn")
+    backend = moto_bridge.backend("sns", call.account, call.region)
+    if named in backend.applications:
+        backend.delete_platform_application(named)
 
 
 @sns.before("SetSubscriptionAttributes")

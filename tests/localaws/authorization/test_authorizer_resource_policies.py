@@ -72,6 +72,10 @@ def test_organization_paths_open_a_bucket_to_a_unit(cloud: Cloud) -> None:
     outside = session(cloud, "outside", allow("s3:GetObject"), account=B).client("s3")
     inside.get_object(Bucket="models", Key="k")
     check_refused(lambda: outside.get_object(Bucket="models", Key="k"))
+    path["StringLike"] = path.pop("ForAnyValue:StringLike")  # the key has several values: no set operator, no match
+    policy = document(allow("s3:GetObject", "arn:aws:s3:::models/*", Principal="*", Condition=path))
+    cloud.root(A, REGION).client("s3").put_bucket_policy(Bucket="models", Policy=policy)
+    check_refused(lambda: inside.get_object(Bucket="models", Key="k"))
 
 
 def test_service_control_policies_bind_members_at_every_level_but_not_the_management_account(cloud: Cloud) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from botocore import xform_name
@@ -87,6 +88,23 @@ def test_tags_are_read_from_every_service(cloud: Cloud) -> None:
     assert tags_of(cloud, f"arn:aws:codebuild:{at}:project/none", REGION) == {}
     assert tags_of(cloud, "*", REGION) == {}
     assert cloud.faults == []
+    asked: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "cloudformation": ("cloudformation", "describe_stacks", {"StackName": "s"}),
+        "cloudwatch": ("cloudwatch", "describe_alarms", {"AlarmNames": ["alarm"]}),
+        "codebuild": ("codebuild", "batch_get_projects", {"names": ["build"]}),
+        "codeconnections": ("codeconnections", "get_connection", {"ConnectionArn": found["codeconnections"]}),
+        "ecr": ("ecr", "describe_images", {"repositoryName": "inference"}),
+        "secretsmanager": ("secretsmanager", "get_secret_value", {"SecretId": "t"}),
+        "servicecatalog": ("servicecatalog", "describe_portfolio", {"Id": portfolio.rpartition("/")[2]}),
+        "ssm": ("ssm", "get_parameter", {"Name": "/kit/version"}),
+    }
+    of = {
+        team: session(cloud, team, allow("*", Condition={"StringEquals": {"aws:ResourceTag/team": team}}))
+        for team in ("red", "blue")
+    }
+    for service, operation, given in asked.values():
+        getattr(of["red"].client(service), operation)(**given)
+        check_refused(partial(getattr(of["blue"].client(service), operation), **given))
 
 
 def test_a_condition_on_a_parameters_tag_decides_and_the_look_is_not_recorded(cloud: Cloud) -> None:

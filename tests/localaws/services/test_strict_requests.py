@@ -20,6 +20,7 @@ TEN = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in ra
 EMPTY = {"a": {"DataType": "String", "StringValue": ""}}
 TAGS = [{"TagKey": f"k{number}", "TagValue": "v"} for number in range(51)]
 NO_KEY = "11111111-1111-1111-1111-111111111111"
+BELOW = {"Bucket": "with-acls"}  # whose owner lets ACLs be
 TABLE = "arn:aws:dynamodb:us-east-1:111111111111:table/strict"
 ENTRIES = [{"Key": f"k{number}"} for number in range(1_001)]
 
@@ -48,6 +49,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made = World(running)
         made.client("s3").create_bucket(**BUCKET)
         made.client("s3").put_object(**OBJECT, Body=b"x")
+        made.client("s3").create_bucket(**BELOW, ObjectOwnership="ObjectWriter")
+        made.client("s3").put_object(**BELOW, Key="k", Body=b"x")
+        made.client("secretsmanager").create_secret(Name="strict", SecretString="x")
         made.client("logs").create_log_group(logGroupName="strict")
         made.client("logs").create_log_stream(logGroupName="strict", logStreamName="s")
         made.client("sns").create_topic(Name="strict")
@@ -106,6 +110,33 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
      "ExportNotFoundException"),
     ("dynamodb", "describe_import", {"ImportArn": f"{TABLE}/import/01234567890123-abcdefgh"},
      "ImportNotFoundException"),
+    ("dynamodb", "create_table", {"TableName": "new"}, "ValidationException"),
+    ("dynamodb", "create_table", {"TableName": "new", "GlobalTableSourceArn": TABLE}, "NotSupported"),
+    ("dynamodb", "transact_write_items", {"TransactItems": [{}]}, "ValidationException"),
+    ("ecr", "create_repository",
+     {"repositoryName": "strict", "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": NO_KEY}},
+     "KmsException"),
+    ("ecr", "put_registry_policy", {"policyText": "x"}, "InvalidParameterException"),
+    ("kms", "revoke_grant", {"KeyId": NO_KEY, "GrantId": "g"}, "NotFoundException"),
+    ("s3", "put_bucket_acl", BUCKET, "MissingSecurityHeader"),
+    ("s3", "put_bucket_acl", BELOW, "MissingSecurityHeader"),
+    ("s3", "put_bucket_acl", {**BELOW, "ACL": "private"}, ""),
+    ("s3", "put_object_acl", {**BELOW, "Key": "k"}, "MissingSecurityHeader"),
+    ("s3", "put_object_acl", {**BELOW, "Key": "k", "ACL": "private"}, ""),
+    ("s3", "put_object_acl", {**BELOW, "Key": "k", "AccessControlPolicy": {"Grants": []}}, "NotSupported"),
+    ("s3", "put_bucket_acl", {"Bucket": "no-such-bucket"}, "NoSuchBucket"),
+    ("s3", "put_bucket_lifecycle_configuration", BUCKET, "MissingRequestBodyError"),
+    ("s3", "put_bucket_lifecycle_configuration", {"Bucket": "no-such-bucket"}, "NoSuchBucket"),
+    ("s3", "put_bucket_website", {**BUCKET, "WebsiteConfiguration": {"IndexDocument": {"Suffix": "index.html"}}},
+     "NotSupported"),
+    ("s3", "restore_object", OBJECT, "MissingRequestBodyError"),
+    ("secretsmanager", "tag_resource", {"SecretId": "strict", "Tags": [{}]}, "InvalidParameterException"),
+    ("secretsmanager", "create_secret", {"Name": "n", "Tags": [{"Value": "x"}]}, "InvalidParameterException"),
+    ("secretsmanager", "replicate_secret_to_regions", {"SecretId": "strict", "AddReplicaRegions": [{}]},
+     "InvalidParameterException"),
+    ("sns", "delete_platform_application", {"PlatformApplicationArn": TOPIC}, "InvalidParameter"),
+    ("sns", "delete_platform_application",
+     {"PlatformApplicationArn": "arn:aws:sns:us-east-1:111111111111:app/GCM/none"}, ""),
     ("iam", "create_service_linked_role", {"AWSServiceName": "x"}, "InvalidInput"),
     ("ssm", "put_parameter", {"Name": "/a/", "Value": "x", "Type": "String"}, "ValidationException"),
     ("ssm", "put_parameter", {"Name": "/a" * 16, "Value": "x", "Type": "String"},
@@ -198,6 +229,18 @@ def test_nothing_but_its_restoring_is_done_to_a_deleted_secret(world: World) -> 
     assert [refusal(ask) for ask in asked] == ["InvalidRequestException"] * len(asked)
     secrets.restore_secret(**secret)
     assert refusal(asked[0]) == ""
+
+
+def test_what_a_log_stream_does_not_take_is_named_by_index(world: World) -> None:
+    """CloudWatch Logs API Reference, RejectedLogEventsInfo: the end of what is too old is exclusive, the start of what
+    is too new inclusive; moto gives the last index of both."""
+    logs, now = world.client("logs"), datetime.now(UTC)
+    times = [now + timedelta(days=days) for days in (-20, -15, 0, 1, 2)]
+    events = [{"timestamp": int(time.timestamp() * 1000), "message": "m"} for time in times]
+    found = logs.put_log_events(logGroupName="strict", logStreamName="s", logEvents=events)
+    assert found["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 2, "tooNewLogEventStartIndex": 3}
+    taken = logs.put_log_events(logGroupName="strict", logStreamName="s", logEvents=events[2:3])
+    assert "rejectedLogEventsInfo" not in taken
 
 
 def test_a_filter_finds_what_its_terms_say(world: World) -> None:
