@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from awslang.template import template
 from localaws.authorization.needs import need_of
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
 from localaws.cloud import arn
+from localaws.cloudformation.goals import read
 from localaws.cloudformation.requests import given_tags, tag_needs, template_body
 from localaws.cloudformation.service import cloudformation
 from localaws.cloudformation.stacks import stacks_of
@@ -86,7 +86,7 @@ def _stack_set_types(call: Call, owner: str) -> list[str]:
 @lru_cache(64)
 def types_of(body: str) -> tuple[str, ...]:
     """The resource types of a template, in order: several requests speak of one template."""
-    return tuple(sorted({str(one["Type"]) for one in template.parse(body).resources.values()}))
+    return tuple(sorted({str(one["Type"]) for one in read(body).resources.values()}))
 
 
 def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:

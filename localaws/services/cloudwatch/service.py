@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
@@ -52,7 +52,9 @@ EARLIEST, LATEST = timedelta(weeks=2), timedelta(hours=2)  # before and after no
 def check_data(call: Call) -> None:
     """API Reference, PutMetricData and MetricDatum: a time that CloudWatch takes, a value, the resolution."""
     now = datetime.now(UTC)
-    if not call.params.get("MetricData") and not call.params.get("EntityMetricData"):
+    if call.params.get("EntityMetricData"):
+        raise NotSupported("metrics of entities (EntityMetricData)")
+    if not call.params.get("MetricData"):
         raise AwsError("MissingParameter", "The parameter MetricData is required.")
     for number, one in enumerate(call.params.get("MetricData") or [], 1):
         where = f"MetricData.member.{number}"

@@ -196,6 +196,9 @@ def create_branch(call: Call) -> dict[str, Any]:
 
 @codecommit.operation("GetBranch")
 def get_branch(call: Call) -> dict[str, Any]:
+    """The name is required, whatever the model says (API Reference, GetBranch: BranchNameRequiredException)."""
+    if not call.params.get("branchName"):
+        raise AwsError("BranchNameRequiredException", "A branch name is required but was not specified")
     return {"branch": branch_of(repo_of(call), call.params["branchName"])}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.dynamodb.comparisons import get_filter_expression
+
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
@@ -37,9 +39,25 @@ def single_actions(call: Call) -> None:
         raise AwsError("ValidationException", what)
 
 
+CONDITIONS = ("ConditionExpression", "FilterExpression")
+
+
+@dynamodb.before("DeleteItem", "PutItem", "UpdateItem")
+def conditions(call: Call) -> None:
+    """An expression that is one (API Reference, Common Errors: ValidationException); moto breaks at some others."""
+    params = call.params
+    for name in CONDITIONS:
+        try:
+            named, given = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
+            get_filter_expression(params.get(name), named, given)
+        except ValueError as error:
+            raise AwsError("ValidationException", f"Invalid {name}: {error}") from error
+
+
 @dynamodb.before("Query", "Scan")
 def starting_key(call: Call) -> None:
     """DynamoDB API Reference, Scan, ExclusiveStartKey: the key of an item, with that of the index that is read."""
+    conditions(call)
     table = moto_bridge.backend("dynamodb", call.account, call.region).tables.get(call.params["TableName"])
     key = call.params.get("ExclusiveStartKey")
     if table is None or not key:

@@ -8,6 +8,7 @@ storage"; S3 API Reference, ListBuckets, CreateBucket, GetBucketNotificationConf
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 from moto.s3.models import OWNER
@@ -20,6 +21,7 @@ from localaws.services.s3.state import bucket_owner, bucket_state, existing_buck
 
 PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 ENFORCED = "BucketOwnerEnforced"
+GRANTEE = re.compile(r'\s*(id|uri|emailAddress)="?[^"=]+"?\s*', re.IGNORECASE)  # API Reference, PutBucketAcl
 OWN = (None, "bucket-owner-full-control")
 MOST = 10_000  # buckets of one answer
 
@@ -62,6 +64,9 @@ def grants(call: Call) -> list[str]:
 def check_acl(call: Call, shape: str = "ObjectCannedACL") -> None:
     """AwsError for an ACL that S3 does not have, and for any but the owner's own where the bucket has none."""
     canned_acl(call, shape)
+    for name in grants(call):
+        if name != "AccessControlPolicy" and not all(map(GRANTEE.fullmatch, call.params[name].split(","))):
+            raise AwsError("InvalidArgument", "Argument format not recognized")
     bucket = bucket_state(call.params["Bucket"])
     if bucket is not None and bucket.ownership_rule == ENFORCED and (call.params.get("ACL") not in OWN or grants(call)):
         raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")

@@ -5,12 +5,13 @@ KMS Developer Guide, "Key states of AWS KMS keys"; S3 API Reference, PutObject, 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.s3.models import FakeDeleteMarker
 
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.services.kms.state import key_arn, usable_key
@@ -20,7 +21,7 @@ from localaws.services.s3.checksums import whole
 from localaws.services.s3.limits import check_source
 from localaws.services.s3.multipart import ongoing
 from localaws.services.s3.service import s3, written_object
-from localaws.services.s3.state import bucket_owner, existing_bucket, object_state
+from localaws.services.s3.state import bucket_owner, bucket_state, existing_bucket, object_state
 
 MOST_PARTS = 10_000
 
@@ -61,23 +62,29 @@ def distinct_tags(call: Call) -> dict[str, str]:
     return found
 
 
-@s3.operation("PutObjectTagging")
-def put_object_tagging(call: Call) -> dict[str, Any]:
-    """The new set in place of the former one, none of them too (API Reference, PutObjectTagging); moto breaks then."""
+@s3.before("DeleteObjectTagging")
+def tagged_object(call: Call) -> Any:
+    """moto's object that the request names (API Reference, "Error responses": NoSuchKey, NoSuchVersion)."""
     bucket, key, version = call.params["Bucket"], call.params["Key"], call.params.get("VersionId", "")
-    tags = distinct_tags(call)
-    held = existing_bucket(bucket)
+    existing_bucket(bucket)
     found = object_state(bucket, key, version)
     if found is None:
         code, what = ("NoSuchVersion", "version") if version else ("NoSuchKey", "key")
         raise AwsError(code, f"The specified {what} does not exist.", 404, Key=key)
     if isinstance(found, FakeDeleteMarker):
         raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+    return found
+
+
+@s3.operation("PutObjectTagging")
+def put_object_tagging(call: Call) -> dict[str, Any]:
+    """The new set in place of the former one, none of them too (API Reference, PutObjectTagging); moto breaks then."""
+    bucket, tags, found = call.params["Bucket"], distinct_tags(call), tagged_object(call)
     try:
         moto_bridge.backend("s3", bucket_owner(bucket), "aws").put_object_tagging(found, tags)
     except ServiceException as error:
         raise AwsError(error.code, error.message) from error
-    return {"VersionId": str(found.version_id)} if held.is_versioned else {}
+    return {"VersionId": str(found.version_id)} if bucket_state(bucket).is_versioned else {}
 
 
 @s3.before("CopyObject")
@@ -109,8 +116,14 @@ def copy_part(call: Call) -> None:
     check_source(call, object_state(*copy_source(call.params)))
 
 
+RANGE = re.compile(r"bytes=([0-9]+-[0-9]*|-[0-9]+)")
+
+
 @s3.before("GetObject", "HeadObject")
 def read(call: Call) -> None:
+    """Of a Range of bytes, the one form that moto reads (API Reference, GetObject, which points to RFC 9110)."""
+    if (given := call.params.get("Range")) and not RANGE.fullmatch(given):
+        raise NotSupported(f"a Range that is not of bytes ({given})")
     readable(call, call.params["Bucket"], call.params["Key"], call.params.get("VersionId", ""))
 
 

@@ -53,8 +53,9 @@ def named_parts(call: Call) -> None:
     check_parts(call)
 
 
+@secretsmanager.before("BatchGetSecretValue", "ListSecrets")
 def check_parts(call: Call) -> None:
-    for member, part in (("Tags", "Key"), ("AddReplicaRegions", "Region")):
+    for member, part in (("Tags", "Key"), ("AddReplicaRegions", "Region"), ("Filters", "Key")):
         if not all(one.get(part) for one in call.params.get(member) or []):
             raise AwsError("InvalidParameterException", f"Each of {member} needs a {part}")
 
