@@ -50,8 +50,9 @@ def conditions(call: Call) -> None:
         try:
             named, given = params.get("ExpressionAttributeNames", {}), params.get("ExpressionAttributeValues", {})
             get_filter_expression(params.get(name), named, given)
-        except ValueError as error:
-            raise AwsError("ValidationException", f"Invalid {name}: {error}") from error
+        except (KeyError, ValueError) as error:
+            what = f"{error.args[0]} is not defined" if isinstance(error, KeyError) else error
+            raise AwsError("ValidationException", f"Invalid {name}: {what}") from error
 
 
 @dynamodb.before("Query", "Scan")

@@ -115,6 +115,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("dynamodb", "transact_write_items", {"TransactItems": [{}]}, "ValidationException"),
     ("dynamodb", "put_item", {"TableName": "t", "Item": {}, "ConditionExpression": "x"}, "ValidationException"),
     ("dynamodb", "scan", {"TableName": "t", "FilterExpression": "x"}, "ValidationException"),
+    ("dynamodb", "scan", {"TableName": "t", "FilterExpression": "#a = :b"}, "ValidationException"),
     ("cloudformation", "update_stack_set", {"StackSetName": "x", "TemplateBody": "x"}, "ValidationError"),
     ("cloudwatch", "put_metric_data", {"Namespace": "n", "EntityMetricData": [{}]}, "NotSupported"),
     ("s3", "put_object", {**BELOW, "Key": "k", "GrantRead": "x"}, "InvalidArgument"),
