@@ -159,6 +159,8 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     assert {sid: one["Principal"]["AWS"] for sid, one in readers.items()} == {
         "StagingReadsModels": [people.STAGING],
         "ProductionReadsModels": [people.PRODUCTION],
+        "StagingFindsBaselines": [people.STAGING],
+        "ProductionFindsBaselines": [people.PRODUCTION],
     }
     tag = "s3:ExistingObjectTag/sagemaker-multi-account-prod"
     assert readers["ProductionReadsModels"]["Condition"] == {"StringEquals": {tag: "true"}}
