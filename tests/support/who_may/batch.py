@@ -22,6 +22,7 @@ def _there(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str
         "the project's": f"{NAME}-{stage}", "another project's": f"{OTHER_NAME}-{stage}", "another": "billing",
         "a namesake's": f"my-{NAME}-{stage}", "a namesake's other stage's": f"my-{NAME}-{other}",
         "beside the stage's": f"{NAME}-trial", "the other stage's": f"{NAME}-{other}",
+        "QA's": f"{NAME}-qa", "pre-production's": f"{NAME}-preprod",
     }  # fmt: skip
     for whose, owner in owners.items():
         yield f"{whose} batch machine", ("statemachine",), f"{states}:stateMachine:{owner}"

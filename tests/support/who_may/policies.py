@@ -23,6 +23,7 @@ ORGANIZATION, OUTSIDE, FOREIGN = (
     "555555555555",
 )  # in no unit; in no organization of ours
 UNITS = {"staging": "ou-ab12-stag1111", "prod": "ou-ab12-prod2222"}
+QA_UNIT = "ou-ab12-qaqa3333"  # of a stage between the two
 PATHS = {stage: f"{ORGANIZATION}/r-ab12/{unit}/*" for stage, unit in UNITS.items()}
 PROJECT, PROJECT_ID = "iris", "p-1"
 SERVICE_ROLE = f"arn:aws:iam::{DATA_SCIENCE}:role/service-role/AmazonSageMakerServiceCatalogProductsMultiAccount"
@@ -35,6 +36,7 @@ BUS = f"arn:aws:events:{REGION}:{DATA_SCIENCE}:event-bus/default"
 CONSUMER = "666666666666"
 SHOP, CLERK = f"arn:aws:iam::{CONSUMER}:role/shop", f"arn:aws:iam::{CONSUMER}:role/clerk"
 PUBLISHER = f"arn:aws:iam::{DATA_SCIENCE}:role/MLEngineer"
+TARGETS = "arn:aws:cloudformation:*:*:stackset-target/sagemaker-*"
 NO_EXPORTS: dict[str, str] = {}
 
 
@@ -128,6 +130,7 @@ def _data_science(model: str, units: Mapping[str, str], project: Mapping[str, st
             "ProjectTemplatesInS3": "true",
             "PermissionModel": model,
             "ModelKeyArn": MODEL_KEY,
+            **({"FurtherStageTargets": f"{TARGETS}/{QA_UNIT}"} if units else {}),
         },
         "30": {
             **project,

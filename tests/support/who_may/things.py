@@ -160,6 +160,9 @@ def _pipelines() -> Iterator[Thing]:
         yield Thing(
             f"the approval of {name}", f"{arn}/ApproveDeployment/ApproveDeployment", DATA_SCIENCE, ("action",), keys
         )
+        for stage, action in (("QA", "ApproveQa"), ("pre-production", "ApprovePreprod")):
+            one = f"{arn}/{action}/{action}"
+            yield Thing(f"the approval before {stage} of {name}", one, DATA_SCIENCE, ("action",), keys)
         yield Thing(f"another action of {name}", f"{arn}/DeployProd/ApproveDeployment", DATA_SCIENCE, ("action",), keys)
     for kind in ("build", "gate", "own-tests", "test", "train", "modelbuild"):
         arn = f"arn:aws:codebuild:{HERE}:project/sagemaker-{NAME}-{kind}"
@@ -333,6 +336,8 @@ def _more() -> Iterator[Thing]:
     for name, board in (
         ("an endpoint's dashboard", f"{NAME}-staging-{REGION}"),
         ("an endpoint's dashboard in production", f"{NAME}-prod-{REGION}"),
+        ("an endpoint's dashboard in QA", f"{NAME}-qa-{REGION}"),
+        ("an endpoint's dashboard in pre-production", f"{NAME}-preprod-{REGION}"),
         ("another dashboard of staging", "billing"),
     ):
         arns[name] = (f"arn:aws:cloudwatch::{STAGING}:dashboard/{board}", ("dashboard",))
@@ -340,6 +345,8 @@ def _more() -> Iterator[Thing]:
     for name, alarm in (
         ("an endpoint's alarm", f"{NAME}-staging-latency"),
         ("an endpoint's alarm in production", f"{NAME}-prod-latency"),
+        ("an endpoint's alarm in QA", f"{NAME}-qa-latency"),
+        ("an endpoint's alarm in pre-production", f"{NAME}-preprod-latency"),
         ("an alarm of autoscaling", "TargetTracking-1"),
         ("another alarm of staging", "billing"),
     ):
