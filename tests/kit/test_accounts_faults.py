@@ -21,6 +21,7 @@ MODELS = """\
 Parameters:
   OrganizationalUnitStagingPath: {Type: String}
   OrganizationalUnitProdPath: {Type: String}
+  PathsBeforeProduction: {Type: CommaDelimitedList}
   StagingAccountIds: {Type: CommaDelimitedList, Default: ''}
   ProdAccountIds: {Type: CommaDelimitedList, Default: ''}
   AllowUntaggedModels: {Type: String}
@@ -71,6 +72,7 @@ Parameters:
   ProjectTemplatesInS3: {Type: String}
   ModelKeyArn: {Type: String}
   PermissionModel: {Type: String}
+  FurtherStageTargets: {Type: CommaDelimitedList}
   BoundaryName: {Type: String}
   BundleVersion: {Type: String}
 Resources:
@@ -79,6 +81,7 @@ Resources:
 TARGET = """\
 Parameters:
   SageMakerRoleSuffix: {Type: String}
+  FurtherStageName: {Type: String}
   BoundaryName: {Type: String}
   RolePath: {Type: String}
   OwnTestsRoleArn: {Type: String}

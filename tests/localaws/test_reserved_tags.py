@@ -11,6 +11,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto.core.utils import get_service_model
 
+from awslang.template.patterns import compiled
 from localaws import registry
 from localaws.authorization.needs import tag_keys
 from localaws.cloud import Cloud
@@ -89,7 +90,12 @@ def example(shape: Any) -> Any:
         return shape.metadata.get("min", 1)
     if shape.type_name == "string":
         least = shape.metadata.get("enum", ["a" * max(1, shape.metadata.get("min", 1))])[0]
-        return ANY_ARN.format(service="sns") if "arn" in shape.name.lower() else least
+        arns = [ANY_ARN.format(service=service) for service in ("sns", "codepipeline")]
+        arns += [f"arn:aws:lambda:{REGION}:{A}:function:any", f"arn:aws:iam::{A}:role/any"]
+        pattern = shape.metadata.get("pattern", ".*")
+        if "arn" not in f"{shape.name.lower()} {pattern}":
+            return least
+        return next((one for one in arns if compiled(pattern).fullmatch(one)), arns[0])
     return {"boolean": False, "blob": b"x", "double": 1.0, "float": 1.0, "timestamp": 0}[shape.type_name]
 
 

@@ -27,6 +27,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed, signed_in
 from tests.mistakes import ROOT, Mistake, unit_tests
+from tests.support.sagemaker_world import whole_template
 from tests.support.story_steps import commit, new_execution, version_arn
 
 TWENTY, THIRTY = TARGET_TEMPLATE, pack.PRODUCT
@@ -191,7 +192,11 @@ class World:
         parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
         try:
             stack_id = cloudformation.create_stack(
-                StackName=name, TemplateBody=text, Parameters=parameters, OnFailure="DELETE", **more
+                StackName=name,
+                **whole_template(self.cloud, text, session.account),
+                Parameters=parameters,
+                OnFailure="DELETE",
+                **more,
             )["StackId"]
         except ClientError as error:
             raise UserError(f"{mistake.file}: {explain(error)}") from error

@@ -132,12 +132,14 @@ def read_deploy(
     known = settings.template_parameters(ROOT / STAGE)
     stages, problems = {}, []
     for name in settings.STAGES:
+        file = folder / f"{name}-config.json"
+        if name not in settings.NEEDED and not file.exists():
+            continue
         project = {
             f"{name.upper()}_REGIONS": ",".join(regions or (region,)),
             f"EXECUTION_ROLE_{name.upper()}_NAME": "",
             "AWS_REGION": region,
         }
-        file = folder / f"{name}-config.json"
         stages[name], wrong = settings.read_stage(name, project, file, known)
         problems += wrong or (list(lacking(file.name, stages[name], {region, *regions})) if judged else [])
     return stages, problems

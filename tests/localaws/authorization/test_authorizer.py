@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
 from awslang.principals import Principal, service_principal
+from localaws.authorization import requests
 from localaws.authorization.authorizer import Asker
 from localaws.cloud import Cloud, Session
 from tests.support.authorization import REGION, A, B, allow, check_refused, document, session, trust
@@ -75,9 +76,11 @@ def test_a_decision_takes_less_than_a_millisecond(cloud: Cloud) -> None:
     assert (time.thread_time() - start) / 100 < 0.004  # on an idle machine under 1 ms
 
 
-def test_an_operation_whose_action_is_unknown_is_refused(cloud: Cloud) -> None:
+def test_an_operation_whose_action_is_unknown_is_refused(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No supported one is (tests/repository/test_supported.py), so the table is taken away."""
+    monkeypatch.setattr(requests, "table", lambda prefix: None)
     with pytest.raises(ClientError, match="its action or resource is not known"):
-        cloud.root(A, REGION).client("dynamodb").execute_statement(Statement="SELECT * FROM t")
+        cloud.root(A, REGION).client("dynamodb").list_tables()
 
 
 # -- callers ------------------------------------------------------------------------------------------

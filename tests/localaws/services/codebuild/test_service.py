@@ -281,5 +281,5 @@ def test_a_build_is_retried_with_what_it_was_given(root: Session) -> None:
         codebuild.retry_build(id="maker:none")
     with pytest.raises(ClientError, match="InvalidInputException"):
         codebuild.retry_build()
-    with pytest.raises(ClientError, match="Invalid sortOrder: newest"):
+    with pytest.raises(ClientError, match="newest' at 'sortOrder'"):
         codebuild.list_builds(sortOrder="newest")

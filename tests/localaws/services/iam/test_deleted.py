@@ -38,7 +38,9 @@ def acting(cloud: Cloud) -> Session:
 
 
 def of_a_resource(resource: str, action: str) -> str:
-    return document(allow(action, resource, Sid="reader", Principal={"AWS": [ARN, f"arn:aws:iam::{A}:root"]}))
+    """resource: "" for a policy of a repository, which names none."""
+    statement = allow(action, resource, Sid="reader", Principal={"AWS": [ARN, f"arn:aws:iam::{A}:root"]})
+    return document({key: value for key, value in statement.items() if value})
 
 
 Save = Callable[[Session], None]
@@ -89,7 +91,7 @@ def kinds(cloud: Cloud) -> dict[str, tuple[Save, Show]]:
         ),
         "repository": (
             lambda s: s.client("ecr").set_repository_policy(
-                repositoryName="inference", policyText=of_a_resource("*", "ecr:BatchGetImage")
+                repositoryName="inference", policyText=of_a_resource("", "ecr:BatchGetImage")
             ),
             lambda s: s.client("ecr").get_repository_policy(repositoryName="inference")["policyText"],
         ),
