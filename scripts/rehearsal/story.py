@@ -89,7 +89,7 @@ class Story(Playing):
 
     def log(self, build_id: str) -> list[str]:
         builds = self.cloud.folder / "builds"
-        newest = sorted(builds.rglob("*.log"), key=lambda path: path.stat().st_mtime)[-1:]
+        newest = sorted(builds.glob("*/*.log"), key=lambda path: path.stat().st_mtime)[-1:]
         path = builds / f"{build_id.replace(':', '/')}.log"
         found = [path for path in ([path] if build_id else newest) if path.is_file()]
         return [line for one in found for line in (f"--- the build ({one.parent.name})", *tail(one))]
