@@ -24,7 +24,7 @@ from pipeline.answers import read_answer
 from pipeline.clients import AccountClients
 from pipeline.console import UserError
 from pipeline.documents import listed
-from pipeline.outcome import MISSING, Served
+from pipeline.outcome import MISSING, Served, package_of
 from pipeline.payloads import GOLDEN, Golden, Payload
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def look(there: AccountClients, bare: Served, partition: str) -> Served:
         raise
     model, release = read_definition(found["definition"])
     seen = replace(bare, status="InService", config=model, release=release, looked_at=at, batch=True)
-    shown = there("sagemaker").describe_model(ModelName=model)
-    containers = shown.get("Containers") or [shown.get("PrimaryContainer", {})]
-    return replace(seen, model_package=str(containers[0].get("ModelPackageName", "")))
+    return replace(seen, model_package=package_of(there("sagemaker").describe_model(ModelName=model)))
 
 
 def read_definition(text: str) -> tuple[str, int]:

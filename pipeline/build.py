@@ -32,8 +32,7 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
-from pipeline.frozen import artifacts_of, frozen
-from pipeline.images import digests_of
+from pipeline.frozen import frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
@@ -41,7 +40,6 @@ from pipeline.registry import Version, check_version, ensure_group, metrics_of
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_kinds, check_place, check_room, share
-from pipeline.specification import sha256
 from pipeline.unasked import last_admitted, let_through, was_admitted, why_asked
 
 if TYPE_CHECKING:
@@ -167,14 +165,7 @@ def judge(settings: Settings, version: Version, production: Mapping[str, str], c
     was = last_admitted(admitted, arn).get("model_package", {}).get("metrics") if arn else {}
     if was is None:  # from before the record held it
         was = metrics_of(clients("sagemaker", settings.region), arn)
-    package = clients("sagemaker", settings.region).describe_model_package(ModelPackageName=version.arn)
-    whole = {**package, "InferenceSpecification": version.specification}
-    itself = {
-        "arn": version.arn,
-        "specification_sha256": sha256(version.specification),
-        "artifacts": artifacts_of(clients("s3", settings.region), whole),
-        "images": digests_of(clients, version.arn, version.specification),
-    }
+    itself = {"arn": version.arn, **frozen(clients, version.arn, version.specification, {})}
     judged = not was_admitted(admitted, itself)
     back = f"version {settings.rejected} was rejected" if settings.rejected else ""
     found = metric_gates.judge(gates, version.number, version.metrics, was, arn.rpartition("/")[2], judged, back)

@@ -54,9 +54,15 @@ def digest_of(clients: Clients, arn: str, image: str) -> str:
 
 def described(ecr: ECRClient, image: str) -> Mapping[str, Any]:
     """What the registry says of an image of this account; ClientError with a code of ABSENT where there is none."""
-    repository, _, label = image.split("/", 1)[1].partition("@" if "@" in image else ":")
+    repository, label = parts_of(image)
     named: ImageIdentifierTypeDef = {"imageDigest": label} if "@" in image else {"imageTag": label}
     return ecr.describe_images(repositoryName=repository, imageIds=[named])["imageDetails"][0]
+
+
+def parts_of(image: str) -> tuple[str, str]:
+    """The repository of an image, and its tag or digest."""
+    repository, _, label = image.split("/", 1)[1].partition("@" if "@" in image else ":")
+    return repository, label
 
 
 def exchanged(resolved: Iterable[str], images: Iterable[Mapping[str, str]]) -> str:

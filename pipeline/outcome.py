@@ -88,11 +88,16 @@ def look(sagemaker: SageMakerClient, bare: Served) -> Served:
         if not_found(error):  # deleted, although the endpoint runs on it
             return seen
         raise
-    containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
-    package = str(containers[0].get("ModelPackageName", ""))
     deployed = [one for shown in found.get("ProductionVariants", []) for one in shown.get("DeployedImages", [])]
     images = tuple(one["ResolvedImage"] for one in deployed if "ResolvedImage" in one)
-    return replace(seen, model_package=package, release=round(variant.get("InitialVariantWeight", 0)), images=images)
+    release = round(variant.get("InitialVariantWeight", 0))
+    return replace(seen, model_package=package_of(model), release=release, images=images)
+
+
+def package_of(model: Mapping[str, Any]) -> str:
+    """The model package of a model's first container, "" for none. model: as DescribeModel shows it"""
+    containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
+    return str(containers[0].get("ModelPackageName", ""))
 
 
 def not_found(error: ClientError) -> bool:

@@ -178,7 +178,7 @@ def of_other_width(golden: Golden, columns: int) -> list[str]:
     """
     problems = []
     for one in golden.payloads if columns else ():
-        if one.content_type.partition(";")[0].strip().lower() == CSV:
+        if media_type(one.content_type) == CSV:
             sizes = {len(row) for row in rows_of(io.StringIO(one.body, newline=""))}
             if sizes != {columns}:
                 problems.append(
@@ -186,6 +186,11 @@ def of_other_width(golden: Golden, columns: int) -> list[str]:
                     f"learns from {columns} columns: write one value for each"
                 )
     return problems
+
+
+def media_type(content_type: str) -> str:
+    """A content type without its parameters, such as a character set."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def rows_of(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -273,7 +278,7 @@ def beyond(item: dict[str, Any], where: str) -> list[str]:
     problems = answer_schema.problems_of(item["schema"], f"{where}.schema") if "schema" in item else []
     if "schema" not in item and "expected" not in item:
         problems.append(f"{where} has neither expected nor schema: without one of them nothing is tested")
-    if item.get("content_type", "").partition(";")[0].strip().lower() == JSON and not is_json(item.get("body", "{}")):
+    if media_type(item.get("content_type", "")) == JSON and not is_json(item.get("body", "{}")):
         problems.append(f"{where}.body is no JSON, and its content_type is {JSON}: correct one of them")
     first, last = item.get("from_version", 1), item.get("to_version", NEWEST)
     if first > last:

@@ -21,7 +21,7 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.documents import listed
 from pipeline.frozen import objects
-from pipeline.images import ABSENT, described
+from pipeline.images import ABSENT, described, parts_of
 from pipeline.registry import IMAGE, Version, ensure_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
 from pipeline.sharing import model_bucket
@@ -100,7 +100,7 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
     except ClientError as error:
         if error.response["Error"]["Code"] not in ABSENT:
             raise
-        repository = there.split("/", 1)[1].partition("@" if "@" in there else ":")[0]
+        repository, _ = parts_of(there)
         raise UserError(
             f"{name}: its image {there} does not exist: what is pushed to {repository} is replicated to {region} once "
             "images.repository_prefix of the environment file names its namespace and `make accounts` has run, within "

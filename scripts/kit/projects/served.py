@@ -131,9 +131,14 @@ def ask(client: Callable[[Any], Any], account: str, endpoint: str, release: str)
     if shown:
         variant = shown["ProductionVariants"][0]
         right = round(variant.get("InitialVariantWeight", 0)) == int(release or 1)
-        model = unless(NO_SUCH_ENDPOINT, sagemaker.describe_model, ModelName=variant["ModelName"])
-        package = str(model.get("PrimaryContainer", {}).get("ModelPackageName", "")) if model else ""
+        package = package_of(sagemaker, variant["ModelName"])
     return ServedEndpoint(found["EndpointStatus"], config, package, reason, at, right, True)
+
+
+def package_of(sagemaker: SageMakerClient, name: str) -> str:
+    """The model package of a model, "" where it has none, or is gone."""
+    model = unless(NO_SUCH_ENDPOINT, sagemaker.describe_model, ModelName=name)
+    return str(model.get("PrimaryContainer", {}).get("ModelPackageName", "")) if model else ""
 
 
 def ask_machine(states: SFNClient, sagemaker: SageMakerClient, arn: str, release: str, at: str) -> ServedEndpoint:
@@ -146,8 +151,7 @@ def ask_machine(states: SFNClient, sagemaker: SageMakerClient, arn: str, release
         name = str(definition["States"]["Transform"]["Arguments"]["ModelName"])
     except (ValueError, KeyError, TypeError):  # changed by hand
         return ServedEndpoint("InService", looked_at=at, as_deployed=False, live=True)
-    model = unless(NO_SUCH_ENDPOINT, sagemaker.describe_model, ModelName=name)
-    package = str(model.get("PrimaryContainer", {}).get("ModelPackageName", "")) if model else ""
+    package = package_of(sagemaker, name)
     right = definition.get("Comment") == f"release {int(release or 1)}"
     return ServedEndpoint("InService", name, package, "", at, right, True)
 
