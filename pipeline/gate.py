@@ -18,9 +18,8 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,17 +28,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipeline import card, comparison, frozen, live, people, record
-from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
-from pipeline.executions import pipeline_name
+from pipeline.gating import Gate, actions_of, approval_of, in_stage, runs_of, same_author
 from pipeline.live import LiveStage
-from pipeline.manifest import digest
 from pipeline.report import read_results
 from pipeline.settings import REJECTED
 from pipeline.sharing import share
 from pipeline.unasked import last_admitted, let_through, package_of, replaced, why_asked
 
-MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
 BUILD_OUTPUT, TESTS = "CODEBUILD_SRC_DIR_BuildOutput", "CODEBUILD_SRC_DIR_StagingTests"
 VARIABLES = (
     "STEP", "MANIFEST_SHA256", "PIPELINE_EXECUTION_ID", "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID",
@@ -49,71 +45,6 @@ LONGEST_SAID = 200  # characters of what a commit says of itself
 APPROVAL_STAGE = "ApproveDeployment"  # and its action of the same name
 # While another execution is deploying to production. A build on Lambda compute ends after 15 minutes.
 POLL_SECONDS, POLL_LIMIT = (0.5, 10.0), 12 * 60.0
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What a step decides on. manifest_sha256: of all that Build handed on, as CodePipeline kept it
-
-    given: the folder of Build's artifact; kit: that of the published code; number: of this build
-    """
-
-    manifest_sha256: str
-    execution: str
-    project: str
-    project_id: str
-    bucket: str
-    four_eyes: bool
-    number: str
-    region: str
-    given: Path
-    kit: Path
-    clients: Clients
-
-    @property
-    def pipeline(self) -> str:
-        return pipeline_name(self.project, self.project_id)
-
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """What is to be deployed; UserError unless it is what the Build step wrote."""
-        found = digest(self.given)
-        if found != self.manifest_sha256:
-            raise UserError(
-                f"the deployment's artifact is not what the Build step wrote (SHA-256 {found}, written was "
-                f"{self.manifest_sha256}): find out in CloudTrail who wrote it. {self.again()}"
-            )
-        return cast("dict[str, Any]", json.loads((self.given / MANIFEST).read_text(encoding="utf-8")))
-
-    @property
-    def template(self) -> str:
-        return (self.kit / STAGE_TEMPLATE).read_text(encoding="utf-8")
-
-    def wanted(self, stage: str) -> dict[str, str]:
-        """The parameters that the stage's stack gets."""
-        text = (self.given / f"{stage}-parameters.json").read_text(encoding="utf-8")
-        return cast("dict[str, str]", json.loads(text)["Parameters"])
-
-    def live(self, stage: str) -> LiveStage:
-        part = self.manifest["stages"][stage]
-        cloudformation = self.clients("cloudformation", self.region)
-        return live.look(cloudformation, part["stack_set_name"], part["stack_set_call_as"])
-
-    def author(self, version: int) -> Mapping[str, Any] | None:
-        """Who approved the version, as SageMaker knows the person; None where the record does not say."""
-        s3 = self.clients("s3", self.region)
-        found = [e for e in record.entries(s3, self.bucket) if (e.version, e.status) == (version, "Approved")]
-        return record.entry(s3, self.bucket, found[-1].key).get("by") if found else None
-
-    def again(self) -> str:
-        """How a new execution asks again."""
-        version = ""
-        if "manifest" in self.__dict__:
-            version = f" --variables name=ModelPackageVersion,value={self.manifest['model_package']['version']}"
-        return (
-            "A new execution asks with a new card: "
-            f"aws codepipeline start-pipeline-execution --name {self.pipeline}{version}"
-        )
 
 
 # -- the card ----------------------------------------------------------------------------------
@@ -192,21 +123,13 @@ def commit_of(gate: Gate) -> dict[str, str]:
 def settled(gate: Gate) -> str:
     """Wait until no other execution is deploying to production; the one that still is after the limit, or ""."""
     pause, ends = POLL_SECONDS[0], time.monotonic() + POLL_LIMIT
-    while busy := in_production(gate):
+    while busy := in_stage(gate, "DeployProd"):
         if time.monotonic() > ends:
             break
         say(f"waiting for execution {busy}, which is deploying to production")
         time.sleep(pause)
         pause = min(pause * 1.5, POLL_SECONDS[1])
     return busy
-
-
-def in_production(gate: Gate) -> str:
-    states = gate.clients("codepipeline", gate.region).get_pipeline_state(name=gate.pipeline)["stageStates"]
-    for latest in (state.get("latestExecution") for state in states if state["stageName"] == "DeployProd"):
-        if latest and latest["status"] in {"InProgress", "Stopping"}:
-            return latest["pipelineExecutionId"] if latest["pipelineExecutionId"] != gate.execution else ""
-    return ""
 
 
 def who_else(gate: Gate) -> str:
@@ -298,35 +221,18 @@ def never_let_through(gate: Gate, target: str) -> Iterator[str]:
 
 def not_approved(gate: Gate, production: LiveStage, document: dict[str, Any]) -> Iterator[str]:
     """Why this is not what an approver approved."""
-    actions = actions_of(gate)
-    asked, answer = actions.get("Card"), actions.get(APPROVAL_STAGE)
-    if not answer or answer["status"] != "Succeeded":
+    asked, approval = actions_of(gate, APPROVAL_STAGE).get("Card"), approval_of(gate, APPROVAL_STAGE)
+    if approval is None:
         yield f"no person has approved execution {gate.execution}. {gate.again()}"
         return
-    by = str(answer.get("updatedBy", ""))
-    comment = answer.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", "")
-    document["approval"] = {"by": by, "comment": comment, "at": answer["lastUpdateTime"].isoformat()}
-    document["why"] = f"{by or 'an approver whom CodePipeline does not name'} approved it"
+    document["approval"] = approval
+    document["why"] = f"{approval['by'] or 'an approver whom CodePipeline does not name'} approved it"
     if not asked or asked["status"] != "Succeeded":
         yield f"there is no card of execution {gate.execution} that the approver could see. {gate.again()}"
         return
     yield from card_problems(gate, asked.get("output", {}).get("outputVariables", {}), production, document)
-    author = gate.author(gate.manifest["model_package"]["version"]) if gate.four_eyes else None
-    if gate.four_eyes and (why := people.same_person(author, by)):
+    if why := same_author(gate, approval["by"]):
         yield f"FourEyes: {why}: another person must approve the deployment. {gate.again()}"
-
-
-def runs_of(gate: Gate) -> list[Mapping[str, Any]]:
-    """Every run of an action in this execution."""
-    pages = gate.clients("codepipeline", gate.region).get_paginator("list_action_executions")
-    filtered = pages.paginate(pipelineName=gate.pipeline, filter={"pipelineExecutionId": gate.execution})
-    return [run for page in filtered for run in page["actionExecutionDetails"]]
-
-
-def actions_of(gate: Gate) -> dict[str, Any]:
-    """The latest run of each action of the stage ApproveDeployment in this execution, by name."""
-    runs = [run for run in runs_of(gate) if run["stageName"] == APPROVAL_STAGE]
-    return {str(run["actionName"]): run for run in sorted(runs, key=lambda run: run["startTime"])}
 
 
 def card_problems(

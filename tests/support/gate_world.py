@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.build import build
-from pipeline.gate import Gate, decide, make_card
+from pipeline.gate import decide, make_card
+from pipeline.gating import Gate
 from pipeline.report import Result, write_results
 from pipeline.settings import read_settings
 from tests.support.deploy_repository import ENVIRONMENT

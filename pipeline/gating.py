@@ -1,0 +1,123 @@
+"""What the steps of the gate decide on, and what CodePipeline says of the execution that they are part of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from pipeline import live, people, record
+from pipeline.clients import Clients
+from pipeline.console import UserError
+from pipeline.executions import pipeline_name
+from pipeline.live import LiveStage
+from pipeline.manifest import digest
+
+MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a step decides on. manifest_sha256: of all that Build handed on, as CodePipeline kept it
+
+    given: the folder of Build's artifact; kit: that of the published code; number: of this build
+    """
+
+    manifest_sha256: str
+    execution: str
+    project: str
+    project_id: str
+    bucket: str
+    four_eyes: bool
+    number: str
+    region: str
+    given: Path
+    kit: Path
+    clients: Clients
+
+    @property
+    def pipeline(self) -> str:
+        return pipeline_name(self.project, self.project_id)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What is to be deployed; UserError unless it is what the Build step wrote."""
+        found = digest(self.given)
+        if found != self.manifest_sha256:
+            raise UserError(
+                f"the deployment's artifact is not what the Build step wrote (SHA-256 {found}, written was "
+                f"{self.manifest_sha256}): find out in CloudTrail who wrote it. {self.again()}"
+            )
+        return cast("dict[str, Any]", json.loads((self.given / MANIFEST).read_text(encoding="utf-8")))
+
+    @property
+    def template(self) -> str:
+        return (self.kit / STAGE_TEMPLATE).read_text(encoding="utf-8")
+
+    def wanted(self, stage: str) -> dict[str, str]:
+        """The parameters that the stage's stack gets."""
+        text = (self.given / f"{stage}-parameters.json").read_text(encoding="utf-8")
+        return cast("dict[str, str]", json.loads(text)["Parameters"])
+
+    def live(self, stage: str) -> LiveStage:
+        part = self.manifest["stages"][stage]
+        cloudformation = self.clients("cloudformation", self.region)
+        return live.look(cloudformation, part["stack_set_name"], part["stack_set_call_as"])
+
+    def author(self, version: int) -> Mapping[str, Any] | None:
+        """Who approved the version, as SageMaker knows the person; None where the record does not say."""
+        s3 = self.clients("s3", self.region)
+        found = [e for e in record.entries(s3, self.bucket) if (e.version, e.status) == (version, "Approved")]
+        return record.entry(s3, self.bucket, found[-1].key).get("by") if found else None
+
+    def again(self) -> str:
+        """How a new execution asks again."""
+        version = ""
+        if "manifest" in self.__dict__:
+            version = f" --variables name=ModelPackageVersion,value={self.manifest['model_package']['version']}"
+        return (
+            "A new execution asks with a new card: "
+            f"aws codepipeline start-pipeline-execution --name {self.pipeline}{version}"
+        )
+
+
+def runs_of(gate: Gate) -> list[Mapping[str, Any]]:
+    """Every run of an action in this execution."""
+    pages = gate.clients("codepipeline", gate.region).get_paginator("list_action_executions")
+    filtered = pages.paginate(pipelineName=gate.pipeline, filter={"pipelineExecutionId": gate.execution})
+    return [run for page in filtered for run in page["actionExecutionDetails"]]
+
+
+def actions_of(gate: Gate, stage: str) -> dict[str, Any]:
+    """The latest run of each action of a stage in this execution, by name."""
+    runs = [run for run in runs_of(gate) if run["stageName"] == stage]
+    return {str(run["actionName"]): run for run in sorted(runs, key=lambda run: run["startTime"])}
+
+
+def approval_of(gate: Gate, stage: str) -> dict[str, str] | None:
+    """Who let this execution past a manual approval, which has its stage's name; None where no person has."""
+    answer = actions_of(gate, stage).get(stage)
+    if not answer or answer["status"] != "Succeeded":
+        return None
+    comment = answer.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", "")
+    at = answer["lastUpdateTime"].isoformat()
+    return {"by": str(answer.get("updatedBy", "")), "comment": comment, "at": at}
+
+
+def same_author(gate: Gate, by: str) -> str:
+    """Why this person may not approve the version's deployment, with FourEyes; "" without, or where they may."""
+    if not gate.four_eyes:
+        return ""
+    return people.same_person(gate.author(gate.manifest["model_package"]["version"]), by)
+
+
+def in_stage(gate: Gate, stage: str) -> str:
+    """Another execution that is in a stage of the pipeline at the moment, "" for none."""
+    states = gate.clients("codepipeline", gate.region).get_pipeline_state(name=gate.pipeline)["stageStates"]
+    for latest in (state.get("latestExecution") for state in states if state["stageName"] == stage):
+        if latest and latest["status"] in {"InProgress", "Stopping"}:
+            return latest["pipelineExecutionId"] if latest["pipelineExecutionId"] != gate.execution else ""
+    return ""
