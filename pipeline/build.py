@@ -124,6 +124,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     manifest["gates"] = gates
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
+    write_json(out / live.BEFORE, {stage.name: before(settings, stage, now, clients) for stage in settings.stages[:-1]})
     write_json(out / comparison.LIVE, comparison.of_live(last["prod"], now["prod"].get("ModelPackageName", "")))
     shutil.copy(repository / GOLDEN, out)
     share(clients, manifest, "staging")  # with production the gate does, once it is approved
@@ -202,6 +203,14 @@ def deployed(settings: Settings, stage: Stage, clients: Clients) -> dict[str, st
     """The parameters of a stage's stack; {} where there is none, or only what is left of one that failed."""
     found = live.stack_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
     return live.parameters_in(found) if found and found["StackStatus"] not in live.LEFT_OVER else {}
+
+
+def before(settings: Settings, stage: Stage, now: Mapping[str, Mapping[str, str]], clients: Clients) -> dict[str, Any]:
+    """A stage as it is now, for the card, which is made after the deployment to it. now: parameters by stage"""
+    stack, parameters = documents.stack_name(settings, stage), now[stage.name]
+    cloudformation = clients("cloudformation", settings.region)
+    places = live.places_of(cloudformation, stack, settings.call_as) if parameters else ()
+    return live.LiveStage("", parameters, places).document()
 
 
 def refuse_changes(settings: Settings, now: Mapping[str, Mapping[str, str]], template: str) -> None:

@@ -41,7 +41,8 @@ class Asked:
     """What a card is about.
 
     manifest_sha256: of all that Build handed on; wanted: the parameters of each stage's stack
-    template: the text of 40-stage.yaml; live: the stages as they are
+    template: the text of 40-stage.yaml
+    live: production as it is, and the stages before it as Build found them
     busy: the execution that is in DeployProd at the moment, "" for none
     approver: who may not approve, in words; "" where every approver may
     replaced: the version is not what it was when it was let through to production under its number
@@ -97,6 +98,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "regions": list(part["regions"]),
             "settings": changed_settings(now, wanted),
             "resources": resources.changes(served, wanted),
+            "unchanged": served == wanted,
             "cost": costs(now.parameters, before, wanted, after, prices),
         }
     production = asked.live["prod"]
@@ -278,7 +280,8 @@ def change_text(stage: Mapping[str, Any]) -> str:
         if stage["from"] and stage[kind]
     ]
     where = f"{counted(stage['accounts'], 'account')} in {', '.join(stage['regions'])}"
-    return ", ".join([version_text(stage), where, *moved])
+    nothing = ["nothing changes"] if stage.get("unchanged") and not moved else []
+    return ", ".join([version_text(stage), where, *moved, *nothing])
 
 
 def cost_text(costs: Mapping[str, Any]) -> str:

@@ -10,8 +10,10 @@ always had this one; who may not pass it makes none with it ("CloudFormation ser
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -35,6 +37,7 @@ LEFT_OVER = (
 )  # of a stack that was never there
 REPAIRED = "UPDATE_ROLLBACK_FAILED"  # ContinueUpdateRollback brings it back
 STAGE_ROLE = ":role/service-role/AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"  # 30-project.yaml
+BEFORE = "before.json"  # of Build's artifact: the stages before production as Build found them
 NAMED = 5  # differences that a message names
 
 
@@ -55,6 +58,11 @@ class LiveStage:
     def document(self) -> dict[str, Any]:
         return {"parameters": dict(self.parameters), "places": [list(place) for place in self.places]}
 
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> LiveStage:
+        """What document() wrote; its state is not in it."""
+        return cls("", document["parameters"], tuple((account, region) for account, region in document["places"]))
+
 
 def look(cloudformation: CloudFormationClient, stack: str, call_as: CallAsType) -> LiveStage:
     """A stage as it is. stack: the name of its stack, and of the stack set that it holds"""
@@ -62,6 +70,12 @@ def look(cloudformation: CloudFormationClient, stack: str, call_as: CallAsType) 
     if found is None:
         return LiveStage()
     return LiveStage(found["StackStatus"], parameters_in(found), places_of(cloudformation, stack, call_as))
+
+
+def before(folder: Path) -> dict[str, LiveStage]:
+    """The stages before production as Build found them. folder: Build's artifact"""
+    found = json.loads((folder / BEFORE).read_text(encoding="utf-8"))
+    return {stage: LiveStage.of(document) for stage, document in found.items()}
 
 
 def stack_of(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef | None:

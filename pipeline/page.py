@@ -48,7 +48,7 @@ body{padding:1rem .9rem 2rem}th,td{padding-right:.5rem}.numbers{font-size:.88rem
 @media screen and (max-width:36rem){
 .fold thead{position:absolute;clip-path:inset(50%)}.fold tr{display:block;padding:.4rem 0;
 border-bottom:1px solid var(--line)}
-.fold td,.fold th{display:block;border:0;padding:0}
+.fold td,.fold th{display:block;border:0;padding:0;overflow-wrap:anywhere}
 }
 @media print{
 @page{margin:14mm}html{font-size:12px}body{max-width:none;padding:0;font-size:11.5px}
@@ -195,7 +195,8 @@ def tested_with(card: Mapping[str, Any]) -> str:
 
 def sources(card: Mapping[str, Any]) -> list[tuple[str, str | Link]]:
     """Where the version, the settings and this page come from. What a version or a commit says is its author's."""
-    origin, commit, links = card["origin"], card["commit"], card["links"]
+    commit, links = card["commit"], card["links"]
+    origin = {name: value for name, value in card["origin"].items() if value != "none"}  # start.py's word for unknown
     job = origin.get("training-job", "").rpartition("/")[2]
     said = (
         ("Model package", card["version"]["arn"]),
@@ -283,11 +284,12 @@ def version_text(stage: Mapping[str, Any]) -> str:
 
 def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> str:
     where = f"{counted(stage['accounts'], 'account')} in {', '.join(stage['regions'])}"
+    verb = "Unchanged" if stage.get("unchanged") else "Updated"
     lines = [
         f"<li>{escape(where)}</li>",
         moved("Added", stage["joined"], names),
         moved("Removed", stage["left"], names),
-        f"<li>Updated: {counted(stage['same'], 'endpoint')}</li>" if stage["same"] else "",
+        f"<li>{verb}: {counted(stage['same'], 'endpoint')}</li>" if stage["same"] else "",
     ]
     heading = f"<h3>{escape(STAGES.get(name, name))}: {escape(version_text(stage))}</h3>"
     return f"{heading}<ul>{''.join(lines)}</ul>{settings(stage)}{resources(stage)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,11 @@ def ran(status: str, version: str = "3", **actions: str) -> PipelineExecution:
     return PipelineExecution("e1", status, datetime(2026, 1, 1, 10, 30, tzinfo=UTC), version, actions=actions)
 
 
+def refused(by: str, comment: str) -> PipelineExecution:
+    answers = {"ApproveDeployment": (by, comment)}
+    return replace(ran("Failed", ApproveDeployment="Failed"), answers=answers)
+
+
 STAGED = {"record/outcomes/e1/staging-1.json": STAGING}
 DECIDED = {**STAGED, "record/decisions/e1/1.json": ADMITTED}
 
@@ -55,7 +61,12 @@ DECIDED = {**STAGED, "record/decisions/e1/1.json": ADMITTED}
     [
         ({}, ran("InProgress"), "InProgress"),
         ({}, ran("Failed", "", Build="Failed"), "failed in Build"),
-        (STAGED, ran("Failed", ApproveDeployment="Failed"), "refused by the approver"),
+        (STAGED, refused("", ""), "refused by the approver"),
+        (
+            STAGED,
+            refused("arn:aws:sts::111111111111:assumed-role/Approver/bo", "too\nlate"),
+            "refused by bo: too\nlate",
+        ),
         (STAGED, ran("Stopped"), "tested in staging, Stopped"),
         (STAGED, None, "tested in staging, no further"),
         (

@@ -162,6 +162,7 @@ class TheBuild(BuiltRepository):
         self.assertEqual(
             sorted(path.relative_to(self.kit / "out").as_posix() for path in (self.kit / "out").rglob("*")),
             [
+                "before.json",
                 "deployment.json",
                 "golden-payloads.json",
                 "live-answers.json",

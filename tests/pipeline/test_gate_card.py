@@ -33,6 +33,30 @@ def test_the_card_waits_for_a_deployment_to_production_and_shows_what_is_live_th
     assert (said["busy"], said["stages"]["prod"]["from"]) == ("", "2")
 
 
+def test_staging_is_shown_as_it_was_before_this_execution_deployed_to_it(world: World) -> None:
+    world.build()
+    world.live, world.parameters = "2", {"InstanceType": "y"}  # staging is deployed, and production by another one
+    said = json.loads(world.bucket.held[world.card()["CARD_KEY"].replace(".html", ".json")])
+    staging, prod = said["stages"]["staging"], said["stages"]["prod"]
+    assert (staging["from"], prod["from"]) == ("1", "2")
+    changed = [[one["name"] for one in stage["settings"]] for stage in (staging, prod)]
+    assert changed == [["InitialInstanceCount"], ["InitialInstanceCount", "InstanceType"]]
+
+
+def test_a_stage_that_gets_what_it_has_is_unchanged(world: World) -> None:
+    world.live = "2"
+    world.build()
+    for stage in ("staging", "prod"):
+        parameters = json.loads((world.kit / f"out/{stage}-parameters.json").read_text())["Parameters"]
+        assert parameters["InstanceType"] == "x"
+    key = world.card()["CARD_KEY"]
+    said = json.loads(world.bucket.held[key.replace(".html", ".json")])
+    assert not any(stage["unchanged"] for stage in said["stages"].values())  # the stack has not every parameter yet
+    world.parameters = parameters
+    text = world.card()["SUMMARY"]
+    assert "version 2 (unchanged), 1 account in us-east-1, nothing changes" in text
+
+
 @pytest.mark.parametrize(
     ("variables", "codecommit", "author"),
     [

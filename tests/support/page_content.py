@@ -174,7 +174,10 @@ def card(**changes: Any) -> dict[str, Any]:
         return {
             "from": "11", "to": "12", "joined": [], "left": [], "same": accounts, "accounts": accounts,
             "regions": [REGION, "eu-west-1"], "cost": {"before": before, "after": after, "unknown": []},
-            "settings": [{"name": "InstanceType", "live": "ml.t2.medium", "new": "ml.m5.large"}],
+            "settings": [
+                {"name": "ContainerStartupHealthCheckTimeoutInSeconds", "live": "", "new": "120"},  # the longest name
+                {"name": "InstanceType", "live": "ml.t2.medium", "new": "ml.m5.large"},
+            ],
             "resources": [
                 {"name": "model", "done": "replaced", "live": "", "new": ""},
                 {"name": "alarm server-errors", "done": "updated", "live": "more than 1", "new": "more than 100"},

@@ -78,6 +78,14 @@ class Deployment:
         return str((self.decision.get("approval") or {}).get("by", ""))
 
     @property
+    def refused(self) -> dict[str, str]:
+        """Which approval was refused, by whom, as CodePipeline names the person, and why; {} for none."""
+        for action, (by, comment) in self.run.answers.items() if self.run else ():
+            if self.run and self.run.actions.get(action) == "Failed":
+                return {"action": action, "by": by, "comment": comment}
+        return {}
+
+    @property
     def result(self) -> str:
         """How it ended, in a few words, with the first reason."""
         prod = self.outcomes.get(Stage.PROD)
@@ -88,8 +96,10 @@ class Deployment:
         status = self.run.status if self.run else ""
         if self.decision:
             return f"let through to production, {status or 'not tested there'}"
-        if self.run and any(self.run.actions.get(stage.approval_stage) == "Failed" for stage in Stage):
-            return "refused by the approver"
+        if self.refused:
+            return f"refused by {short(self.refused['by']) if self.refused['by'] else 'the approver'}" + (
+                f": {self.refused['comment']}" if self.refused["comment"] else ""
+            )
         for stage in reversed([stage for stage in Stage if stage in self.outcomes]):
             if not self.outcomes[stage].get("passed"):
                 return f"failed in {stage}: {first_failure(self.outcomes[stage])}"
@@ -104,6 +114,7 @@ class Deployment:
             "result": self.result,
             "author": self.author,
             "approver": self.approver,
+            "refused": self.refused,
             "rollback_of": self.decision.get("rollback_of") or (self.run.target if self.run else ""),
             "decision": {name: value for name, value in self.decision.items() if name != "manifest"},
             "stages": {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
 
 NOTHING = {"", "none"}
+APPROVALS = {stage.approval_stage for stage in Stage}  # and the names of their actions
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
 
 
@@ -26,6 +27,7 @@ class PipelineExecution:
     """One execution; actions: the last status of each action; target: of a rollback, whose version it deploys.
 
     artifact: bucket and key of what its Build step handed on
+    answers: to its approvals, by the name of the action: who gave the last one, as an ARN, and their comment
     """
 
     id: str
@@ -35,6 +37,7 @@ class PipelineExecution:
     target: str = ""
     actions: Mapping[str, str] = field(default_factory=dict)
     artifact: tuple[str, str] = ("", "")
+    answers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def deployed(self, stage: Stage) -> bool:
         """The stage's stack went over to this version, whatever its tests said."""
@@ -74,14 +77,19 @@ def execution(summary: Mapping[str, Any], actions: list[dict[str, Any]]) -> Pipe
 def with_actions(made: PipelineExecution, actions: list[dict[str, Any]]) -> PipelineExecution:
     version, artifact = made.version, made.artifact
     last: dict[str, str] = {}
+    answers: dict[str, tuple[str, str]] = {}
     for action in sorted(actions, key=lambda action: action["startTime"]):
         last[action["actionName"]] = action["status"]
         output = action.get("output", {})
+        if action["actionName"] in APPROVALS:
+            comment = output.get("executionResult", {}).get("externalExecutionSummary", "")
+            answers[action["actionName"]] = (action.get("updatedBy", ""), comment)
         if action["actionName"] == "Build":
             version = output.get("outputVariables", {}).get("MODEL_PACKAGE_VERSION", "")
             for one in output.get("outputArtifacts", []):
                 artifact = (one["s3location"]["bucket"], one["s3location"]["key"])
-    return replace(made, version="" if version in NOTHING else version, artifact=artifact, actions=last)
+    version = "" if version in NOTHING else version
+    return replace(made, version=version, artifact=artifact, actions=last, answers=answers)
 
 
 def with_target(one: PipelineExecution, by_id: Mapping[str, PipelineExecution]) -> PipelineExecution:
