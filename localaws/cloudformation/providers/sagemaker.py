@@ -83,6 +83,7 @@ class Plain:
 DELETIONS: Mapping[str, str] = {
     "Model": "delete_model", "EndpointConfig": "delete_endpoint_config",
     "DataQualityJobDefinition": "delete_data_quality_job_definition",
+    "ModelQualityJobDefinition": "delete_model_quality_job_definition",
 }  # fmt: skip
 MODEL = Plain(
     "Model",
@@ -106,18 +107,20 @@ ENDPOINT_CONFIG = Plain(
         }
     ),
 )  # fmt: skip
-DATA_QUALITY = Plain(
-    "DataQualityJobDefinition",
-    frozenset(
-        {
-            "DataQualityAppSpecification", "DataQualityBaselineConfig", "DataQualityJobInput",
-            "DataQualityJobOutputConfig", "JobDefinitionName", "JobResources", "NetworkConfig", "RoleArn",
-            "StoppingCondition", "Tags",
-        }
-    ),
-    "JobDefinition",
+DATA_QUALITY, MODEL_QUALITY = (
+    Plain(
+        f"{kind}JobDefinition",
+        frozenset(
+            {
+                f"{kind}AppSpecification", f"{kind}BaselineConfig", f"{kind}JobInput", f"{kind}JobOutputConfig",
+                "JobDefinitionName", "JobResources", "NetworkConfig", "RoleArn", "StoppingCondition", "Tags",
+            }
+        ),
+        "JobDefinition",
+    )
+    for kind in ("DataQuality", "ModelQuality")
 )  # fmt: skip
-PROVIDERS |= {plain.type_name: plain for plain in (MODEL, ENDPOINT_CONFIG, DATA_QUALITY)}
+PROVIDERS |= {plain.type_name: plain for plain in (MODEL, ENDPOINT_CONFIG, DATA_QUALITY, MODEL_QUALITY)}
 
 
 @provides("AWS::SageMaker::Endpoint")

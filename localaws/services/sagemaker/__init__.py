@@ -8,8 +8,9 @@ SageMaker API Reference, the page of each operation:
 - transform.py: batch transforms with real model servers
 - studio_images.py: images of Studio, of which there are none
 - processing.py, script_mode.py, containers.py: processing jobs, script mode, and how a team's script runs
-- monitor_definitions.py, monitor_schedules.py, monitor_runs.py, monitor_analysis.py, monitor_statistics.py: monitors of
-  data quality, which really look at what was captured
+- monitor_definitions.py, monitor_schedules.py, monitor_jobs.py, monitor_runs.py, monitor_analysis.py,
+  monitor_statistics.py: monitors of data quality, which really look at what was captured
+- monitor_merge.py, monitor_quality.py: monitors of model quality, which join it with what is true
 - pipelines.py, pipeline_definition.py, pipeline_runs.py, pipeline_steps.py, pipeline_cache.py, pipeline_retries.py:
   SageMaker pipelines
 - projects.py, domains.py, user_profiles.py, code_repositories.py: what SageMaker Studio shows

@@ -149,9 +149,10 @@ def capture(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, body: 
             data[member] = {
                 "observedContentType": kind, "mode": mode.upper(), "data": text, "encoding": "CSV" if csv else "BASE64",
             }  # fmt: skip
+    said = {"inferenceId": call.params["InferenceId"]} if call.params.get("InferenceId") else {}
     line = {
         "captureData": data,
-        "eventMetadata": {"eventId": new_id(), "inferenceTime": base.plain(moment)},
+        "eventMetadata": {"eventId": new_id(), **said, "inferenceTime": base.plain(moment)},
         "eventVersion": "0",
     }
     place = (

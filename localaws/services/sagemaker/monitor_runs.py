@@ -1,27 +1,33 @@
-"""One execution of a monitor: a processing job that reads what was captured and the baseline, and writes its report.
+"""One execution of a monitor: processing jobs that read what was captured and the baseline, and write their report.
 
-SageMaker Developer Guide, "Container Contract Inputs", "Container Contract Outputs", "Interpret results"; "CloudWatch
-Metrics" and aws-samples/amazon-sagemaker-drift-detection (namespace and dimensions, of which the pages differ: an open
-question); aws/sagemaker-python-sdk#2634 ("Job inputs had no data"). The job's role reads, writes and pulls the image.
+SageMaker Developer Guide, "Interpret results"; "CloudWatch Metrics" and aws-samples/amazon-sagemaker-drift-detection
+(namespace and dimensions, of which the pages differ: an open question). Of data quality here, of model quality in
+monitor_merge.py.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from awslang.errors import AwsError
-from localaws.cloud import Cloud, Session, arn, new_id
-from localaws.services.cloudwatch import own_metrics
-from localaws.services.sagemaker import base, images, logs, monitor_analysis, monitor_definitions, processing, storage
-from localaws.services.sagemaker.endpoints import Endpoints
+from localaws.cloud import Cloud, Session, new_id
+from localaws.services.sagemaker import base, monitor_analysis, monitor_definitions, monitor_merge, processing, storage
 from localaws.services.sagemaker.jobs import DEFECT, JobFailed
+from localaws.services.sagemaker.monitor_definitions import KINDS, MODEL
+from localaws.services.sagemaker.monitor_jobs import (
+    NO_DATA,
+    Execution,
+    begin,
+    concluded,
+    lines_of,
+    load,
+    publish,
+    report,
+    work,
+)
 
 NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
-BASELINE = (("baseline", "StatisticsResource"), ("constraint", "ConstraintsResource"))
 
 
 def summary(shown: dict[str, Any], at: datetime) -> dict[str, Any]:
@@ -45,12 +51,11 @@ def run(
     """The whole execution; found: its summary. What fails is said there."""
     status, reason = "Failed", DEFECT
     try:
-        definition = definition_of(cloud, account, region, schedule["MonitoringScheduleConfig"])
-        captured, keys = place_of(cloud, account, region, definition, window)
-        name = f"model-monitoring-{window[1]:%Y%m%d%H%M}-{new_id().replace('-', '')[:24]}"
-        job = begin(cloud, account, region, name, definition, schedule, captured, window)
-        found["ProcessingJobArn"] = job.arn
-        status, reason = work(cloud, job, definition, captured, keys, seen)
+        definition = definition_of(cloud, account, region, schedule)
+        identity = f"{window[1]:%Y%m%d%H%M}-{new_id().replace('-', '')[:24]}"
+        execution = Execution(cloud, account, region, definition, schedule, window, seen, identity)
+        steps = monitor_merge.run if execution.kind is MODEL else data_quality
+        status, reason = steps(execution, found).partition(":")[0], ""
     except JobFailed as failure:
         reason = str(failure)
     finally:
@@ -60,165 +65,60 @@ def run(
         cloud.changed(schedule["MonitoringScheduleArn"])
 
 
-def definition_of(cloud: Cloud, account: str, region: str, config: dict[str, Any]) -> dict[str, Any]:
+def definition_of(cloud: Cloud, account: str, region: str, schedule: dict[str, Any]) -> dict[str, Any]:
     """What a schedule does, by its own definition or by that which it names. JobFailed where that is gone"""
+    config, kind = schedule["MonitoringScheduleConfig"], KINDS[schedule["MonitoringType"]]
     if "MonitoringJobDefinition" in config:
         return monitor_definitions.within(config["MonitoringJobDefinition"])
+    name = config["MonitoringJobDefinitionName"]
     definitions = cloud.state(monitor_definitions.Definitions, account, region).by_name
-    found = definitions.get(config["MonitoringJobDefinitionName"])
-    if found is None:
-        raise JobFailed(f"Could not find data quality job definition {config['MonitoringJobDefinitionName']}.")
-    return found
+    if (kind.name, name) not in definitions:
+        raise JobFailed(f"Could not find {kind.words} job definition {name}.")
+    return definitions[kind.name, name]
 
 
-def place_of(
-    cloud: Cloud, account: str, region: str, definition: dict[str, Any], window: tuple[datetime, datetime]
-) -> tuple[str, list[str]]:
-    """Where the endpoint's captured data are, and the prefixes of the hours. JobFailed where it captures none"""
-    name = monitor_definitions.endpoint_of(definition)
-    endpoint = cloud.state(Endpoints, account, region).by_name.get(name)
-    if endpoint is None:
-        raise JobFailed(f'Could not find endpoint "{arn("sagemaker", region, account, f"endpoint/{name}")}".')
-    config = endpoint.fleet.config.get("DataCaptureConfig", {})
-    if not config.get("EnableCapture"):
-        raise JobFailed("Job inputs had no data")
-    place, hour, prefixes = f"{config['DestinationS3Uri'].rstrip('/')}/{name}", window[0], list[str]()
-    while hour.replace(minute=0, second=0, microsecond=0) <= window[1]:
-        for variant in endpoint.fleet.config["ProductionVariants"]:
-            prefixes.append(f"{place}/{variant['VariantName']}/{hour:%Y/%m/%d/%H}/")
-        hour += timedelta(hours=1)
-    return place, prefixes
-
-
-def begin(
-    cloud: Cloud, account: str, region: str, name: str, definition: dict[str, Any], schedule: dict[str, Any],
-    captured: str, window: tuple[datetime, datetime],
-) -> processing.Job:  # fmt: skip
-    """The processing job, as DescribeProcessingJob shows it."""
-    whole, moment = arn("sagemaker", region, account, f"processing-job/{name}"), base.now()
-    given, output = definition["DataQualityJobInput"]["EndpointInput"], output_of(definition)
-    local = {"endpoint_input": (captured, given["LocalPath"])} | {
-        f"{short}_statistics" if short == "baseline" else "constraints": (
-            definition["DataQualityBaselineConfig"][member]["S3Uri"], f"/opt/ml/processing/{short}",
-        )
-        for short, member in BASELINE
-    }  # fmt: skip
-    report = f"{output['S3Uri'].rstrip('/')}/{given['EndpointName']}/{schedule['MonitoringScheduleName']}"
-    files = f"{report}/{window[1]:%Y/%m/%d/%H}"
-    source = {"S3DataType": "S3Prefix", "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated"}
-    job = processing.Job(
-        {
-            "ProcessingJobName": name,
-            "ProcessingJobArn": whole,
-            "ProcessingJobStatus": "InProgress",
-            "MonitoringScheduleArn": schedule["MonitoringScheduleArn"],
-            "ProcessingInputs": [
-                {"InputName": key, "S3Input": {**source, "S3Uri": url, "LocalPath": path}}
-                for key, (url, path) in local.items()
-            ],
-            "ProcessingOutputConfig": {
-                "Outputs": [{"OutputName": "result", "S3Output": {**output, "S3Uri": files}}],
-                **{k: v for k, v in definition["DataQualityJobOutputConfig"].items() if k == "KmsKeyId"},
-            },
-            "ProcessingResources": definition["JobResources"],
-            "StoppingCondition": definition["StoppingCondition"],
-            "AppSpecification": {"ImageUri": definition["DataQualityAppSpecification"]["ImageUri"]},
-            "Environment": {
+def data_quality(execution: Execution, found: dict[str, Any]) -> str:
+    """Compare what was captured with the baseline; the job's ExitMessage."""
+    place, variants = execution.captured()
+    prefixes = [f"{place}/{one}/{hour}/" for one in variants for hour in execution.hours(execution.window[0])]
+    job = begin(
+        execution,
+        f"model-monitoring-{execution.identity}",
+        execution.definition["DataQualityAppSpecification"]["ImageUri"],
+        (
+            ("endpoint_input", place, execution.given["LocalPath"]),
+            ("baseline_statistics", execution.baseline("StatisticsResource"), "/opt/ml/processing/baseline"),
+            ("constraints", execution.baseline("ConstraintsResource"), "/opt/ml/processing/constraint"),
+        ),
+        {**execution.output, "S3Uri": execution.report},
+        execution.environment(
+            {
                 "dataset_format": json.dumps(
                     {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
                 ),
-                "dataset_source": given["LocalPath"],
-                "output_path": output["LocalPath"],
-                "publish_cloudwatch_metrics": "Enabled",
-                "sagemaker_endpoint_name": given["EndpointName"],
-                "sagemaker_monitoring_schedule_name": schedule["MonitoringScheduleName"],
-                "start_time": base.plain(window[0]),
-                "end_time": base.plain(window[1]),
-            },
-            "RoleArn": definition["RoleArn"],
-            "CreationTime": moment,
-            "LastModifiedTime": moment,
-            "ProcessingStartTime": moment,
-        }
+                "dataset_source": execution.given["LocalPath"],
+            }
+        ),
     )
-    cloud.state(processing.ProcessingJobs, account, region).add(name, whole, job)
-    base.put_tags(cloud, whole)
-    processing.announce(cloud, job)
-    return job
+    found["ProcessingJobArn"] = job.arn
+    return work(execution, job, lambda session: concluded(compare(execution, session, job, place, prefixes)))
 
 
-def output_of(definition: dict[str, Any]) -> dict[str, Any]:
-    output: dict[str, Any] = definition["DataQualityJobOutputConfig"]["MonitoringOutputs"][0]["S3Output"]
-    return {"S3UploadMode": "Continuous", **output}
-
-
-def work(
-    cloud: Cloud, job: processing.Job, definition: dict[str, Any], captured: str, prefixes: list[str], seen: set[str]
-) -> tuple[str, str]:
-    """Status and FailureReason of the execution, once its job has ended."""
-    account, region = base.owner(job.arn)
-    try:
-        session = base.service_role(cloud, definition["RoleArn"], region, account, job.arn)
-        images.pull(session, definition["DataQualityAppSpecification"]["ImageUri"])
-        violations = analyse(cloud, job, session, definition, captured, prefixes, seen)
-    except (AwsError, ClientError, JobFailed, monitor_analysis.NotAnalysed) as error:
-        reason = error.message if isinstance(error, AwsError) else str(error)
-        processing.end(cloud, job, "Failed", reason)
-        return "Failed", reason
-    said = f"with {violations} violations" if violations else "with no violations"
-    status = "CompletedWithViolations" if violations else "Completed"
-    job.shown["ExitMessage"] = f"{status}: Job completed successfully {said}."
-    processing.end(cloud, job, "Completed", "")
-    return status, ""
-
-
-def analyse(
-    cloud: Cloud, job: processing.Job, session: Session, definition: dict[str, Any], captured: str,
-    prefixes: list[str], seen: set[str],
-) -> int:  # fmt: skip
+def compare(execution: Execution, session: Session, job: processing.Job, place: str, prefixes: list[str]) -> int:
     """Read, compare, write the three files and the metrics; how many violations there are."""
-    config = definition["DataQualityBaselineConfig"]
-    statistics, constraints = (json.loads(read(session, config[member]["S3Uri"], job)) for _, member in BASELINE)
-    bucket, found = (
-        storage.split(captured)[0],
-        [key for prefix in prefixes for key in storage.keys_under(session, prefix)],
-    )
-    new = [key for key in found if key not in seen]
+    statistics = load(session, execution.baseline("StatisticsResource"), job)
+    constraints = load(session, execution.baseline("ConstraintsResource"), job)
+    keys = [key for prefix in prefixes for key in storage.keys_under(session, prefix)]
+    new = [key for key in keys if key not in execution.seen]
     if not new:
-        raise JobFailed("Job inputs had no data")
-    seen.update(new)
-    s3 = session.client("s3")
-    bodies = (s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in new)
-    rows = monitor_analysis.rows_of(line for body in bodies for line in body.splitlines())
-    report = monitor_analysis.analyse(rows, statistics, constraints)
-    place, key_id = job.shown["ProcessingOutputConfig"], definition["DataQualityJobOutputConfig"].get("KmsKeyId", "")
-    for name, content in (
-        ("statistics.json", report.statistics), ("constraints.json", report.constraints),
-        ("constraint_violations.json", {"violations": report.violations}),
-    ):  # fmt: skip
-        url = f"{place['Outputs'][0]['S3Output']['S3Uri']}/{name}"
-        storage.put(session, url, json.dumps(content, indent=2).encode(), key_id)
-    logs.write(session, processing.LOG_GROUP, f"{job.shown['ProcessingJobName']}/algo-1", f"{len(rows)} rows analysed")
-    publish(cloud, session, job, report.metrics)
-    return len(report.violations)
-
-
-def read(session: Session, url: str, job: processing.Job) -> bytes:
-    """A file of the baseline: found by its prefix, as every input of a processing job."""
-    bucket, key = storage.split(url)
-    if key not in storage.keys_under(session, url):
-        raise JobFailed(f"ClientError: {storage.nothing_found(session, url, job.shown['RoleArn'])}")
-    content: bytes = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    return content
-
-
-def publish(cloud: Cloud, session: Session, job: processing.Job, metrics: dict[str, list[float]]) -> None:
-    if not logs.may_put_metrics(session, NAMESPACE):
-        return
-    environment = job.shown["Environment"]
-    dimensions = {
-        "Endpoint": environment["sagemaker_endpoint_name"],
-        "MonitoringSchedule": environment["sagemaker_monitoring_schedule_name"],
-    }
-    values = [(name, value, "None") for name, found in metrics.items() for value in found]
-    own_metrics.publish(cloud, *base.owner(job.arn), NAMESPACE, values, dimensions)
+        raise JobFailed(NO_DATA)
+    execution.seen.update(new)
+    rows = monitor_analysis.rows_of(lines_of(session, storage.split(place)[0], new))
+    said = monitor_analysis.analyse(rows, statistics, constraints)
+    files = {
+        "statistics": said.statistics, "constraints": said.constraints,
+        "constraint_violations": {"violations": said.violations},
+    }  # fmt: skip
+    report(execution, session, job, len(rows), files)
+    publish(execution, session, NAMESPACE, said.metrics)
+    return len(said.violations)

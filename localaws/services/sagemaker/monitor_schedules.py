@@ -3,9 +3,9 @@
 CreateMonitoringSchedule, UpdateMonitoringSchedule, DescribeMonitoringSchedule, ListMonitoringSchedules,
 StartMonitoringSchedule, StopMonitoringSchedule, DeleteMonitoringSchedule and ListMonitoringExecutions (SageMaker API
 Reference, the page of each operation; Developer Guide, "The cron expression for monitoring schedule"). Schedules of
-data quality by the hour, with a definition within or of its own; NOW and the other kinds of monitors are refused by
-name. An execution begins after as many hours, shortened as all waiting of AWS is here, and
-not at the full hour with the delay that AWS has.
+data quality and model quality by the hour, of data quality with a definition within too; NOW, bias and explainability
+are refused by name. An execution begins after as many hours, shortened as all waiting of AWS is here, and not at the
+full hour with the delay that AWS has.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.services.sagemaker import base, monitor_definitions, monitor_runs
 from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.monitor_definitions import DATA, KINDS
 from localaws.services.sagemaker.service import sagemaker
 
 CRON = re.compile(r"cron\(0 (?:(\*)|([0-9]{1,2})(?:/([0-9]{1,2}))?) \? \* \* \*\)")
@@ -85,8 +86,8 @@ def checked(call: Call) -> dict[str, Any]:
         config, "MonitoringScheduleConfig", "ScheduleConfig", "MonitoringJobDefinition", "MonitoringJobDefinitionName",
         "MonitoringType",
     )  # fmt: skip
-    if config.get("MonitoringType", "DataQuality") != "DataQuality":
-        raise NotSupported(f"a monitoring schedule of the type {config['MonitoringType']}")
+    if (kind := config.get("MonitoringType", "DataQuality")) not in KINDS:
+        raise NotSupported(f"a monitoring schedule of the type {kind}")
     if "ScheduleConfig" not in config:
         raise NotSupported("a monitoring schedule without ScheduleConfig")
     if ("MonitoringJobDefinition" in config) is ("MonitoringJobDefinitionName" in config):
@@ -94,16 +95,17 @@ def checked(call: Call) -> dict[str, Any]:
     base.only(config["ScheduleConfig"], "ScheduleConfig", "ScheduleExpression")
     hours(config["ScheduleConfig"]["ScheduleExpression"])
     if "MonitoringJobDefinition" in config:
+        if kind != "DataQuality":  # it has no place for labels (API Reference, MonitoringJobDefinition)
+            raise NotSupported(f"a monitoring schedule of the type {kind} with MonitoringJobDefinition")
         definition = monitor_definitions.within(config["MonitoringJobDefinition"])
         name = call.params["MonitoringScheduleName"]
-        monitor_definitions.check(
-            call, definition, arn("sagemaker", call.region, call.account, f"monitoring-schedule/{name}")
-        )
+        whole = arn("sagemaker", call.region, call.account, f"monitoring-schedule/{name}")
+        monitor_definitions.check(call, DATA, definition, whole)
     else:
-        definition = monitor_definitions.find(call, config["MonitoringJobDefinitionName"])
+        definition = monitor_definitions.find(call, KINDS[kind], config["MonitoringJobDefinitionName"])
     return {
-        "MonitoringScheduleConfig": {"MonitoringType": "DataQuality", **config},
-        "MonitoringType": "DataQuality",
+        "MonitoringScheduleConfig": {"MonitoringType": kind, **config},
+        "MonitoringType": kind,
         "EndpointName": monitor_definitions.endpoint_of(definition),
         "LastModifiedTime": base.now(),
     }

@@ -343,12 +343,12 @@ def test_captured_data_lies_in_s3_and_invocations_are_counted(world: Cloud) -> N
     }
     shown = make_endpoint(world, "captures", DataCaptureConfig=capture)
     assert shown["DataCaptureConfig"]["CaptureStatus"] == "Started"
-    ask(world, "captures", VIRGINICA)
+    ask(world, "captures", VIRGINICA, InferenceId="order-7")
     found = there(world, "s3").list_objects_v2(Bucket="captured-333333333333", Prefix="iris/captures/AllTraffic/")
     body = there(world, "s3").get_object(Bucket="captured-333333333333", Key=found["Contents"][0]["Key"])["Body"]
     line = json.loads(body.read())
-    assert line["captureData"]["endpointInput"]["data"] == VIRGINICA.decode()
-    assert line["captureData"]["endpointOutput"]["data"] == "2.0\n"
+    asked, said = (line["captureData"][member]["data"] for member in ("endpointInput", "endpointOutput"))
+    assert (asked, said, line["eventMetadata"]["inferenceId"]) == (VIRGINICA.decode(), "2.0\n", "order-7")
     dimensions = [{"Name": "EndpointName", "Value": "captures"}, {"Name": "VariantName", "Value": "AllTraffic"}]
     metrics = there(world, "cloudwatch").list_metrics(Namespace="AWS/SageMaker", Dimensions=dimensions)["Metrics"]
     assert {"Invocations", "Invocation5XXErrors", "ModelLatency"} <= {m["MetricName"] for m in metrics}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,51 +16,40 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.services.sagemaker import monitor_schedules, monitor_statistics
-from localaws.services.sagemaker.deployment import Endpoint
-from localaws.services.sagemaker.endpoints import Endpoints
-from localaws.services.sagemaker.servers import new_fleet
-from scripts.rehearsal.embedded import embedded_aws, published
+from tests.support.monitored import (
+    CLUSTER,
+    DATA,
+    HOURLY,
+    IMAGE,
+    OUTPUT,
+    REGION,
+    client,
+    file_lines,
+    job_of,
+    last,
+    monitored_world,
+    report_of,
+)
 from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
-
-ACCOUNT, REGION, DATA = "111111111111", "us-east-1", "captured"
-IMAGE = f"{published().monitors[REGION]}.dkr.ecr.{REGION}.amazonaws.com/sagemaker-model-monitor-analyzer"
-HOURLY = {"ScheduleExpression": "cron(0 * ? * * *)"}
-
-
-def client(cloud: Cloud, service: str = "sagemaker") -> Any:
-    return cloud.root(ACCOUNT, REGION).client(service)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[Cloud]:
     """An endpoint that captures, and a baseline of its one feature."""
-    with embedded_aws(tmp_path, waits=0.00001) as cloud:
-        variant = {
-            "VariantName": "AllTraffic",
-            "ModelName": "m",
-            "InitialInstanceCount": 1,
-            "InitialVariantWeight": 1.0,
-        }
-        capture = {"EnableCapture": True, "DestinationS3Uri": f"s3://{DATA}/capture", "InitialSamplingPercentage": 100}
-        config = {"EndpointConfigName": "c", "ProductionVariants": [variant], "DataCaptureConfig": capture}
-        shown = {"EndpointName": "shop", "EndpointStatus": "InService"}
-        cloud.state(Endpoints, ACCOUNT, REGION).by_name["shop"] = Endpoint(shown, new_fleet(config))
-        s3 = client(cloud, "s3")
-        s3.create_bucket(Bucket=DATA)
+    with monitored_world(tmp_path) as cloud:
         found = monitor_statistics.of_table(["answer", "length"], [[str(n % 2), str(n % 10)] for n in range(200)])
         for name, content in (("statistics", found), ("constraints", monitor_statistics.suggested(found))):
-            s3.put_object(Bucket=DATA, Key=f"baseline/{name}.json", Body=json.dumps(content).encode())
+            body = json.dumps(content).encode()
+            client(cloud, "s3").put_object(Bucket=DATA, Key=f"baseline/{name}.json", Body=body)
         yield cloud
-    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def send(cloud: Cloud, *lengths: int) -> None:
     """Captured requests, as they are filed."""
     parts = [(("endpointInput", f"{length}"), ("endpointOutput", f"{n % 2}")) for n, length in enumerate(lengths)]
     lines = [{"captureData": {key: {"data": text, "encoding": "CSV"} for key, text in part}} for part in parts]
-    key = f"capture/shop/AllTraffic/{datetime.now(UTC):%Y/%m/%d/%H}/{len(lengths)}.jsonl"
-    client(cloud, "s3").put_object(Bucket=DATA, Key=key, Body="\n".join(map(json.dumps, lines)).encode())
+    file_lines(cloud, "capture/shop/AllTraffic", str(len(lengths)), lines)
 
 
 def define(cloud: Cloud, name: str = "d", role: str = "", **changed: Any) -> Any:
@@ -69,8 +57,6 @@ def define(cloud: Cloud, name: str = "d", role: str = "", **changed: Any) -> Any
         f"{kind}Resource": {"S3Uri": f"s3://{DATA}/baseline/{kind.lower()}.json"}
         for kind in ("Statistics", "Constraints")
     }
-    output = {"S3Uri": f"s3://{DATA}/reports", "LocalPath": "/opt/ml/processing/output"}
-    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 20}
     return client(cloud).create_data_quality_job_definition(
         **{
             "JobDefinitionName": name,
@@ -79,8 +65,8 @@ def define(cloud: Cloud, name: str = "d", role: str = "", **changed: Any) -> Any
             "DataQualityJobInput": {
                 "EndpointInput": {"EndpointName": "shop", "LocalPath": "/opt/ml/processing/input/endpoint"}
             },
-            "DataQualityJobOutputConfig": {"MonitoringOutputs": [{"S3Output": output}]},
-            "JobResources": {"ClusterConfig": cluster},
+            "DataQualityJobOutputConfig": OUTPUT,
+            "JobResources": CLUSTER,
             "RoleArn": role or make_role(cloud, f"monitor-{name}", "sagemaker", EVERYTHING),
             "Tags": [{"Key": "team", "Value": "a"}],
             **changed,
@@ -93,35 +79,23 @@ def configured(definition: str = "d", **changed: Any) -> dict[str, Any]:
     return {"MonitoringScheduleName": "s", "MonitoringScheduleConfig": {**config, **changed}}
 
 
-def last(cloud: Cloud, *statuses: str) -> dict[str, Any]:
-    """The newest execution with one of these states."""
-
-    def look() -> Any:
-        found = client(cloud).list_monitoring_executions(MonitoringScheduleName="s")["MonitoringExecutionSummaries"]
-        return next((one for one in found if one["MonitoringExecutionStatus"] in statuses), None)
-
-    found: dict[str, Any] = until(look)
-    return found
-
-
 def test_an_execution_says_what_it_found_and_writes_its_report(world: Cloud) -> None:
-    sagemaker, s3 = client(world), client(world, "s3")
+    sagemaker = client(world)
     define(world)
     arn = sagemaker.create_monitoring_schedule(**configured())["MonitoringScheduleArn"]
     assert last(world, "Failed")["FailureReason"] == "Job inputs had no data"
     send(world, *range(10), *range(10))
     done = last(world, "Completed")
-    job = sagemaker.describe_processing_job(ProcessingJobName=done["ProcessingJobArn"].rsplit("/", 1)[1])
+    job = job_of(world, done)
     assert job["ExitMessage"] == "Completed: Job completed successfully with no violations."
     assert (job["MonitoringScheduleArn"], job["ProcessingJobStatus"]) == (arn, "Completed")
     send(world, *[9] * 300)
     found = last(world, "CompletedWithViolations")
-    job = sagemaker.describe_processing_job(ProcessingJobName=found["ProcessingJobArn"].rsplit("/", 1)[1])
-    place = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].removeprefix(f"s3://{DATA}/")
-    assert place.startswith("reports/shop/s/20")
-    files = {one["Key"].rsplit("/", 1)[1] for one in s3.list_objects_v2(Bucket=DATA, Prefix=place)["Contents"]}
-    assert files == {"statistics.json", "constraints.json", "constraint_violations.json"}
-    said = json.loads(s3.get_object(Bucket=DATA, Key=f"{place}/constraint_violations.json")["Body"].read())
+    place = job_of(world, found)["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
+    assert place.startswith(f"s3://{DATA}/reports/shop/s/20")
+    files = report_of(world, found)
+    assert files.keys() == {"statistics.json", "constraints.json", "constraint_violations.json"}
+    said = files["constraint_violations.json"]
     assert [one["feature_name"] for one in said["violations"]] == ["length"]
     metric = {"Namespace": "aws/sagemaker/Endpoints/data-metrics", "MetricName": "feature_baseline_drift_length"}
     (listed,) = client(world, "cloudwatch").list_metrics(**metric)["Metrics"]
@@ -182,7 +156,8 @@ def test_the_expressions_of_the_page_are_understood(expression: str, hours: int)
         ({"ScheduleConfig": {"ScheduleExpression": "cron(5 * ? * * *)"}}, "ValidationException"),
         ({"ScheduleConfig": {"ScheduleExpression": "cron(0 0/25 ? * * *)"}}, "ValidationException"),
         ({"ScheduleConfig": {"ScheduleExpression": "NOW"}}, "NOW"),
-        ({"MonitoringType": "ModelQuality"}, "ModelQuality"),
+        ({"MonitoringType": "ModelQuality"}, "Could not find model quality job definition"),
+        ({"MonitoringType": "ModelBias"}, "the type ModelBias"),
         ({"MonitoringJobDefinitionName": "other"}, "ResourceNotFound"),
     ],
 )
