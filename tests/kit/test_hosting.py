@@ -13,6 +13,7 @@ from scripts.kit.publish import hosting
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support.installation import Installation
+from tests.support.played import check_played, holders_of
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +170,7 @@ def test_a_missing_launch_role_or_domain_is_reported(kit: Installation) -> None:
         kit.story.environment_path.write_text(text)
     with pytest.raises(ClientError, match="AccessDenied"):
         kit.story.scientist.client("iam").delete_role(RoleName=S3_LAUNCH_ROLE.rsplit("/", 1)[1])
+
+
+def test_what_rests_on_this_story_is_used_in_it(kit: Installation) -> None:
+    check_played(holders_of(kit.story.cloud), __file__)

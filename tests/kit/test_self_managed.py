@@ -24,6 +24,7 @@ from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story
 from tests.support.accounts_setting import STUDIO
+from tests.support.played import check_played
 from tests.support.recorded_decisions import RecordedStory, check_needed, check_refused, statements_of
 from tests.support.story_steps import configure
 
@@ -146,6 +147,10 @@ def test_every_reason_of_template_21_holds(world: World) -> None:
     whole = {(one[0], one[1]) for one in reasoned if not one[3].actions and not one[4]}  # some of it is never used
     held = [one for one in reasoned if one[3].kind == "Not rehearsed" and one[4] and (one[0], one[1]) not in whole]
     assert held == [], "marked Not rehearsed"
+
+
+def test_what_rests_on_this_story_is_used_in_it(world: World) -> None:
+    check_played(world.roles, __file__)
 
 
 @pytest.mark.parametrize(("logical_id", "sid"), statements_of(TEMPLATE))

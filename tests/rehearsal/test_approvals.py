@@ -26,6 +26,7 @@ from scripts.rehearsal.chapters import CHAPTERS, play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support import notices
+from tests.support.played import check_played, holders_of
 from tests.support.records import as_before_the_record, forgotten, storage
 from tests.support.story_steps import follow, manifest, new_execution, push, register, served, set_status, version_arn
 from tests.support.waiting import PATIENCE
@@ -387,3 +388,7 @@ def test_who_writes_the_stage_of_a_version_cannot_approve_it_or_write_anything_e
     )
     with pytest.raises(ClientError, match="AccessDenied"):
         notifier.client("sagemaker").update_model_package(ModelPackageArn=version_arn(story, 3), **edit)
+
+
+def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:
+    check_played(holders_of(story.cloud), __file__)

@@ -17,6 +17,7 @@ from pipeline.payloads import Golden, Payload
 from scripts.kit.projects import served
 from tests.support.endpoint_stack import DATA, Place, target_account
 from tests.support.every_setting import RIGHTS
+from tests.support.played import check_played, holders_of
 from tests.support.sagemaker_world import OTHER, REGION
 from tests.support.waiting import until
 
@@ -152,3 +153,7 @@ def test_a_stage_without_its_state_machine_is_missing(place: Place) -> None:
     bare = Served(OTHER, REGION, "iris-p-3-prod")
     found = batch.look(place.test_session("p-3").client, bare, "aws")
     assert (found.status, found.as_deployed) == (outcome.MISSING, False)
+
+
+def test_what_rests_on_this_story_is_used_in_it(place: Place) -> None:
+    check_played(holders_of(place.cloud), __file__)

@@ -26,6 +26,7 @@ from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams.repositories import DEPLOY, SEED, TRAINING, Repositories, read
 from tests.support import ROOT
+from tests.support.played import check_played, holders_of
 from tests.support.story_steps import follow, push, set_status
 
 PAGE = (ROOT / "docs/guides/bring-your-own-model.md").read_text(encoding="utf-8")
@@ -256,3 +257,7 @@ def test_the_lines_of_script_mode_train_and_evaluate_on_this_machine(tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((folder / "build/local/evaluation/evaluation.json").read_text())["regression_metrics"]
     assert found["rmse"]["value"] < 70
+
+
+def test_what_rests_on_this_story_is_used_in_it(own_container: Story) -> None:
+    check_played(holders_of(own_container.cloud), __file__)

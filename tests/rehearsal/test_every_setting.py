@@ -42,6 +42,7 @@ from tests.support.every_setting import (
     capture,
     instances,
 )
+from tests.support.played import check_played, holders_of
 from tests.support.roles import allow_everything, trust_policy
 from tests.support.waiting import until
 
@@ -57,8 +58,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         found.there("s3").create_bucket(Bucket=DATA)
         iam = found.there("iam")
         trust = trust_policy({"Service": "sagemaker.amazonaws.com"})
-        iam.create_role(RoleName="serving", Path="/other/", AssumeRolePolicyDocument=trust)
-        allow_everything(iam, "serving")
+        iam.create_role(RoleName="sagemaker-role-other", AssumeRolePolicyDocument=trust)
+        allow_everything(iam, "sagemaker-role-other")
         for name, value in NETWORK.items():
             parameter = f"/sagemaker-multi-account/endpoints/{name}"
             found.there("ssm").put_parameter(Name=parameter, Value=value, Type="String")
@@ -299,3 +300,7 @@ def test_every_example_of_the_documents_is_taken_by_build_onto_what_projects_sta
         # Another kind of endpoint is for a stage that is not deployed yet, as the page says.
         onto = before if "EndpointKind" not in settings else {}
         assert said_by_build(onto, settings) == [], page
+
+
+def test_what_rests_on_this_story_is_used_in_it(place: Place) -> None:
+    check_played(holders_of(place.cloud), __file__)

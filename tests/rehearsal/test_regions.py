@@ -19,6 +19,7 @@ from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.accounts_setting import STUDIO
 from tests.support.mirrored import arrived, push
+from tests.support.played import check_played, holders_of
 from tests.support.story_steps import manifest
 
 HOME, IRELAND = "us-east-1", "eu-west-1"
@@ -192,6 +193,10 @@ def test_every_right_on_copies_is_needed(story: Story) -> None:
         for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
     }
     assert granted - used == set()
+
+
+def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:
+    check_played(holders_of(story.cloud), __file__)
 
 
 def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: Story) -> None:

@@ -11,6 +11,7 @@ from awslang.principals import Principal
 from localaws.cloud import Session
 from tests.support.attacks import check_denied, role_policy, trust_policy
 from tests.support.endpoint_stack import Place, target_account
+from tests.support.played import check_played, holders_of
 from tests.support.roles import make_role
 from tests.support.sagemaker_world import OTHER, REGION
 
@@ -124,6 +125,10 @@ def test_the_endpoints_tag_keeps_a_consumer_off_other_projects(world: World) -> 
     shop = world.become(SHOP, f"iris@{SHOP}", project_name="iris")
     with policy.changed("AskOneProject", lambda statement: {k: v for k, v in statement.items() if k != "Condition"}):
         assert ask(shop, "flowers-p-2-prod") == "0.0"
+
+
+def test_what_rests_on_this_story_is_used_in_it(world: World) -> None:
+    check_played(holders_of(world.place.cloud), __file__)
 
 
 def test_a_consumer_that_is_taken_out_is_refused_and_without_any_there_is_no_role(world: World) -> None:

@@ -17,6 +17,7 @@ from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support.attacks import administrator, build_session, check_denied, role_policy
 from tests.support.notices import EVENTS, arrived, listen
+from tests.support.played import check_played, holders_of
 from tests.support.story_steps import configure, manifest
 
 ROLES = "AmazonSageMakerServiceCatalogProductsMultiAccount"
@@ -157,3 +158,7 @@ def test_status_and_history_show_the_stage(story: Story) -> None:
     (one,) = json.loads(shown)["projects"]
     assert [stage["name"] for stage in one["stages"]] == ["staging", "qa", "prod"]
     assert status.IN_SERVICE in {place["endpoint"] for stage in one["stages"] for place in stage["places"]}
+
+
+def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:
+    check_played(holders_of(story.cloud), __file__)

@@ -21,6 +21,7 @@ from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.playing import StoryFailed
 from tests.support.attacks import bucket_policy, build_session, check_denied, managed_policy, trust_policy
 from tests.support.installation import Installation
+from tests.support.played import check_played, holders_of
 from tests.support.training_build import EMPTY, POLICY, ROLE, TEST, World, full_pipeline, own, pipeline_of, quiet
 from tests.support.two_projects import KIT, granting, open_condition
 
@@ -90,6 +91,7 @@ def test_every_right_of_the_build_is_needed(world: World) -> None:
         *(("SeeArtifactBuckets", f"s3:getbucket{name}") for name in ("acl", "location")),
         *(("RunJobs", f"sagemaker:{name}") for name in ("addtags", "stopprocessingjob", "stoptrainingjob")),
     }
+    check_played(holders_of(world.story.cloud), __file__)
 
 
 # -- what its code cannot do -------------------------------------------------------------------
@@ -389,11 +391,9 @@ def test_a_job_of_the_build_that_starts_or_changes_a_pipeline_is_refused(world: 
 
 def test_a_data_scientist_who_starts_the_build_or_takes_its_role_is_refused(world: World) -> None:
     """They have more rights: but what is approved should come from what was pushed."""
-    client = world.story.scientist.client
-    spec = "version: 0.2\nphases: {build: {commands: ['true']}}\n"
-    check_denied(
-        lambda: client("codebuild").start_build(projectName=world.pipeline, buildspecOverride=spec), "StartNoBuilds"
-    )
+    client, spec = world.story.scientist.client, "version: 0.2\nphases: {build: {commands: ['true']}}\n"
+    start = partial(client("codebuild").start_build, projectName=world.pipeline, buildspecOverride=spec)
+    check_denied(start, "StartNoBuilds")
     mine = {"PipelineName": "mine", "PipelineDefinition": EMPTY, "RoleArn": world.role}
     check_denied(lambda: client("sagemaker").create_pipeline(**mine), "PassNoRoleOfThePipelines")
     with managed_policy(world.root, SCIENTIST_POLICY).without("PassNoRoleOfThePipelines"):

@@ -1,4 +1,7 @@
-"""Endpoints of template 50 in a target account with the roles of template 20, pushed to other settings."""
+"""Endpoints of template 50 in a target account with the roles of templates 20 and 21, pushed to other settings.
+
+Their stacks are made with the rights of the execution role of self-managed stack sets, as a stack set would.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from awslang.principals import Principal
 from localaws.cloud import Cloud, Session
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
-from tests.support.roles import make_role
+from tests.support.roles import make_role, trust_policy
 from tests.support.sagemaker_world import (
     ACCOUNT,
     BUCKET,
@@ -33,6 +36,8 @@ from tests.support.sagemaker_world import (
 from tests.support.waiting import until
 
 TEMPLATE = (ROOT / "templates/50-endpoint.yaml").read_text(encoding="utf-8")
+EXECUTION = (ROOT / "templates/21-self-managed-roles.yaml").read_text(encoding="utf-8")
+EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 TARGET = (ROOT / "templates/20-target-account.yaml").read_text(encoding="utf-8")
 PROJECT, STAGE = "iris", "prod"
 DATA = f"endpoint-data-{OTHER}-{REGION}"
@@ -58,12 +63,23 @@ class Place:
         }  # fmt: skip
         return self.stack("roles", TARGET, values)
 
-    def stack(self, name: str, body: str, values: dict[str, str]) -> str:
-        cloudformation = self.there("cloudformation")
+    def give_execution_role(self) -> None:
+        """The role of template 21, which here CloudFormation enters directly, for a stack that no stack set makes."""
+        for account in (ACCOUNT, OTHER):
+            assert (
+                self.stack("stack-sets", EXECUTION, {"AdministratorAccountId": ACCOUNT}, account) == "CREATE_COMPLETE"
+            )
+        trust = trust_policy({"Service": "cloudformation.amazonaws.com"})
+        self.there("iam").update_assume_role_policy(RoleName=EXECUTION_ROLE, PolicyDocument=trust)
+
+    def stack(self, name: str, body: str, values: dict[str, str], account: str = OTHER, role: str = "") -> str:
+        cloudformation = client(self.cloud, "cloudformation", account)
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
         known = {one["StackName"] for one in cloudformation.list_stacks()["StackSummaries"]}
         asked = {"StackName": name, "Parameters": given, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
-        asked |= whole_template(self.cloud, body, OTHER)
+        asked |= whole_template(self.cloud, body, account)
+        if role:
+            asked["RoleARN"] = f"arn:aws:iam::{account}:role/{role}"
         try:
             (cloudformation.update_stack if name in known else cloudformation.create_stack)(**asked)
         except ClientError as error:
@@ -82,7 +98,11 @@ class Place:
             "SageMakerProjectName": PROJECT, "SageMakerProjectId": project, "StageName": STAGE,
             "ModelPackageName": self.versions[0], "SageMakerExecutionRoleName": "sagemaker-role-prod", **settings,
         }  # fmt: skip
-        return self.stack(project, TEMPLATE, values)
+        return self.stack(self.stack_of(project), TEMPLATE, values, role=EXECUTION_ROLE)
+
+    def stack_of(self, project: str) -> str:
+        """The name of the project's stack, which begins as that of a stack instance does."""
+        return f"StackSet-sagemaker-{project}"
 
     def seen_batch(self, project: str) -> dict[str, Any]:
         """What AWS shows of a batch stage, by part. endpoint: nothing, since it has none"""
@@ -90,8 +110,8 @@ class Place:
         machine = states.describe_state_machine(stateMachineArn=f"arn:aws:states:{REGION}:{OTHER}:stateMachine:{name}")
         job = json.loads(machine["definition"])["States"]["Transform"]["Arguments"]
         alarms = self.there("cloudwatch").describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
-        rules = events.list_rules(NamePrefix=f"{project}-")["Rules"]
-        stack = self.there("cloudformation").describe_stacks(StackName=project)["Stacks"][0]
+        rules = events.list_rules(NamePrefix=f"{self.stack_of(project)}-")["Rules"]
+        stack = self.there("cloudformation").describe_stacks(StackName=self.stack_of(project))["Stacks"][0]
         return {
             "endpoint": {},
             "machine": machine,
@@ -112,7 +132,7 @@ class Place:
         scaling, cloudwatch = self.there("application-autoscaling"), self.there("cloudwatch")
         resource = {"ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{name}/variant/AllTraffic"}
         targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource["ResourceId"]])
-        stack = self.there("cloudformation").describe_stacks(StackName=project)["Stacks"][0]
+        stack = self.there("cloudformation").describe_stacks(StackName=self.stack_of(project))["Stacks"][0]
         try:
             monitor = sagemaker.describe_monitoring_schedule(MonitoringScheduleName=f"{name}-m")
         except ClientError:
@@ -140,7 +160,7 @@ class Place:
 
     def reason(self, project: str) -> str:
         """Why the last update of the endpoint's stack failed."""
-        events = self.there("cloudformation").describe_stack_events(StackName=project)["StackEvents"]
+        events = self.there("cloudformation").describe_stack_events(StackName=self.stack_of(project))["StackEvents"]
         failed = [e.get("ResourceStatusReason", "") for e in events if e["ResourceStatus"].endswith("_FAILED")]
         return str(next((reason for reason in failed if "cancelled" not in reason), ""))
 
@@ -190,5 +210,6 @@ def target_account(folder: Path, waits: float) -> Iterator[Place]:
         )
         test = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": "*"}
         place = Place(cloud, (first, second), key, make_role(cloud, "tests", "codebuild", test))
+        place.give_execution_role()
         yield place
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)

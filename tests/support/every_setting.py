@@ -172,7 +172,7 @@ KINDS = {
 }
 ROWS = [
     Row("ModelPackageName", VERSION, package, VERSION),
-    Row("SageMakerExecutionRoleName", "other/serving", model_role, "other/serving"),
+    Row("SageMakerExecutionRoleName", "sagemaker-role-other", model_role, "sagemaker-role-other"),
     Row("Release", "2", variant("InitialVariantWeight"), 2.0),
     Row("BundleVersion", "0.9.0-aaaa", lambda seen: seen["outputs"]["BundleVersion"], "0.9.0-aaaa"),
     Row("InstanceType", GPU, variant("InstanceType"), GPU),

@@ -20,7 +20,8 @@ def with_baseline(place: Place, project: str) -> dict[str, str]:
     folder = f"iris-{project}/models/baselines/x"
     for name, content in (("statistics", found), ("constraints", monitor_statistics.suggested(found))):
         body = json.dumps(content).encode()
-        client(place.cloud, "s3").put_object(Bucket=BUCKET, Key=f"{folder}/{name}.json", Body=body)
+        under = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": place.key}
+        client(place.cloud, "s3").put_object(Bucket=BUCKET, Key=f"{folder}/{name}.json", Body=body, **under)
     columns = ",".join([*NAMES, *NAMES])
     return {
         "DataCaptureS3Uri": "account", "MonitorHours": "1", "MonitorBaseline": folder, "MonitorColumns": columns,
