@@ -162,11 +162,23 @@ def _any_like(patterns: tuple[str, ...], action: str) -> bool:
 def covers_resource(statement: Statement, request: AuthorizationRequest) -> bool:
     if statement.resources is None:  # trust policies, and policies of resources that name only themselves
         return True
-    found = any(
-        resource_like(pattern, request.resource, request.context, statement.variables)
-        for pattern in statement.resources
+    fixed, varying = _by_variables(statement.resources, statement.variables)
+    found = _any_resource_like(fixed, request.resource) or any(
+        resource_like(pattern, request.resource, request.context) for pattern in varying
     )
     return found != statement.not_resources
+
+
+@lru_cache(maxsize=5_000)
+def _by_variables(patterns: tuple[str, ...], variables: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The patterns without a variable, and those with one."""
+    varying = tuple(pattern for pattern in patterns if variables and "${" in pattern)
+    return tuple(pattern for pattern in patterns if pattern not in varying), varying
+
+
+@lru_cache(maxsize=20_000)
+def _any_resource_like(patterns: tuple[str, ...], resource: str) -> bool:
+    return any(resource_like(pattern, resource, {}, variables=False) for pattern in patterns)
 
 
 def _holds(statement: Statement, request: AuthorizationRequest) -> bool:

@@ -16,7 +16,7 @@ from tests.support.who_may import page, promises
 from tests.support.who_may.judge import Verdict, judged, reasons
 from tests.support.who_may.world import worlds
 
-pytestmark = pytest.mark.slow  # about 15 s of one core
+pytestmark = pytest.mark.slow  # about 45 s of one core
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,9 @@ The command and AWS run in one process here, the recorder. At each request it fo
 
 so that what came before a request happens once, not once for each case. Where a refused run asked for nothing more
 that writes, AWS is as after the last write before it: its repetition is that of the run that was killed there. So
-each of these runs once, before the next write, when AWS has come to rest.
+each of these runs once, before the next write, when AWS has come to rest. Where a run with a fault ends well and leaves
+what an undisturbed one leaves, its repetition is that of the run that was killed after its last write. A request that
+was throttled and is asked again, before anything was written, goes on as the recorder does.
 
 What a fork cannot run, because it has none of the threads in which AWS still works at something, runs in real
 processes (World.case): a command killed when its write has begun such work, and a refused one that goes on asking.
@@ -51,7 +53,7 @@ from localaws.cloud import new_id
 from localaws.gateway import Gateway
 from localaws.wire import refusal
 from scripts.kit import console, together
-from tests.support.cloud_state import state_of
+from tests.support.cloud_state import differences, state_of
 from tests.support.faults import (
     KILLED,
     KINDS,
@@ -88,7 +90,8 @@ class Run:
 class Forked:
     """What became of a fault: the first run (None where it was killed), the second, and what AWS then held.
 
-    again: None where it is that of the run that was killed after the same write.
+    again: None where it is that of the run that was killed after the same write, or, where the first run left what an
+    undisturbed one leaves (whole), after the last one.
     """
 
     fault: Fault
@@ -96,6 +99,7 @@ class Forked:
     first: Run | None
     again: tuple[Run, dict[str, Any]] | None
     faults: tuple[str, ...] = ()
+    whole: bool = False
 
 
 Case = tuple[Fault, str, Outcome]  # what it met, at which service:Operation, and what came of it
@@ -182,13 +186,14 @@ class Recorder:
 
     def __init__(self, world: World, command: Command, who: Who, kinds: Sequence[Kind], line: Connection) -> None:
         self.world, self.cloud, self.command, self.kinds, self.line = world, world.cloud, command, kinds, line
+        self.who = who
         self.gateway = Gateway(self.cloud)
         self.counted, self.this = Counted(), threading.local()
         self.asked: list[str] = []  # each request with all that it says
         self.forked: list[Forked] = []
         self.left: list[tuple[Fault, str]] = []
         self.fault: Fault | None = None  # in a fork: what it has met
-        self.name = ""  # of the request that met it
+        self.name = self.met = ""  # of the request that met it, and with all that it says
         self.was_busy = self.wrote = False
         listen(self.cloud, self.gateway)
         sign_in(who(self.cloud).environment())
@@ -199,12 +204,27 @@ class Recorder:
         first = self.run()
         if self.fault is None:
             self.killed()
-            self.line.send((self.forked, self.left) if first.code == 0 else f"the recorder's run ended {first}")
+            self.line.send((self.repeated(), self.left) if first.code == 0 else f"the recorder's run ended {first}")
         elif self.fault.kind == "refused" and not self.wrote:
             self.tell(first, None)
+        elif first.code == 0 and self.holds_the_whole():
+            self.tell(first, None, whole=True)
         else:
             self.tell(first, self.again())
         return 0
+
+    def holds_the_whole(self) -> bool:
+        """Whether AWS holds what an undisturbed run leaves."""
+        settle(self.cloud)
+        return not differences(state_of(self.cloud), self.world.undisturbed(self.command, self.who).state)
+
+    def repeated(self) -> list[Forked]:
+        """What the forks found; a whole run's repetition is that of the run that was killed after its last write."""
+        writes, killed = self.counted.place[0], [one for one in self.forked if one.first is None]
+        last = [one.again for one in killed if one.fault.place and one.fault.place[0] == writes]
+        if not last and any(one.whole for one in self.forked):
+            last = [self.again()]  # nothing else happens in this process any more
+        return [replace(one, again=last[0]) if one.whole else one for one in self.forked]
 
     def listen_to_clients(self) -> None:
         """Answer the clients of the command, which runs in the main thread, without a wire."""
@@ -245,18 +265,21 @@ class Recorder:
 
     def ask(self, name: str, request: AWSPreparedRequest) -> AWSResponse:
         """The answer to a request of the command."""
+        whole = f"{name} {request.url} {request.body!r}"
         if self.fault is not None:
             if self.was_busy:
                 self.line.send(None)  # no thread works here: for real processes
                 os._exit(0)
+            if self.fault.kind == "throttled" and not self.wrote and whole == self.met:
+                self.tell(Run(0, ""), None, whole=True)
             if not reads(name):
                 self.part()
             return answered(self.gateway.respond, request)
         if not reads(name) and self.counted.place[0]:
             self.killed()
-        whole = f"{name} {request.url} {request.body!r}"
         for kind in self.kinds:
             if kind != "killed" and makes_a_difference(kind, self.asked, whole) and self.fork(kind, name):
+                self.met = whole
                 return self.meet(kind, name, request)
         self.asked.append(whole)
         self.counted.add(name)
@@ -334,12 +357,12 @@ class Recorder:
             shutil.copytree(self.world.folder, before(self.world), symlinks=True)
             listen(self.cloud, self.gateway)
 
-    def tell(self, first: Run | None, again: tuple[Run, dict[str, Any]] | None) -> None:
+    def tell(self, first: Run | None, again: tuple[Run, dict[str, Any]] | None, whole: bool = False) -> None:
         assert self.fault is not None
         fault = self.fault
-        if fault.kind == "refused" and again is None and not reads(self.name):
+        if not whole and fault.kind == "refused" and again is None and not reads(self.name):
             fault = replace(fault, place=(fault.place[0] - 1, 0) if fault.place else None)  # it was not applied
-        self.line.send(Forked(fault, self.name, first, again, tuple(broken(self.cloud))))
+        self.line.send(Forked(fault, self.name, first, again, tuple(broken(self.cloud)), whole))
         os._exit(0)
 
 

@@ -13,6 +13,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from awslang.template import parameters as cfn_parameters
@@ -27,6 +28,7 @@ Effect = Literal["add", "remove", "change", "replace", "ignore"]
 IGNORED = {"AWS::CodeCommit::Repository": {"Code"}}  # "Changes to this property are ignored after initial resource
 # creation" (CloudFormation Template Reference, "AWS::CodeCommit::Repository Code")
 POLICIES = {"PolicyDocument", "AssumeRolePolicyDocument", "ResourcePolicy", "KeyPolicy", "ModelPackageGroupPolicy"}
+parsed_template = lru_cache(maxsize=64)(template.parse)  # of the product's template five things are asked
 MADE_UP = {"SageMakerProjectName": "project", "SageMakerProjectId": "p-000000000000"}  # where no project is compared
 
 
@@ -96,7 +98,7 @@ def text(bundle: pack.Bundle) -> str:
 
 
 def declared(body: str) -> dict[str, dict[str, Any]]:
-    return template.parse(body).parameters
+    return parsed_template(body).parameters
 
 
 # -- parameters --------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ def modified(
 
 
 def policy_of(body: str, logical_id: str) -> str:
-    policy = template.parse(body).resources[logical_id].get("DeletionPolicy", "Delete")
+    policy = parsed_template(body).resources[logical_id].get("DeletionPolicy", "Delete")
     return "it is kept (DeletionPolicy)" if policy != "Delete" else ""
 
 
@@ -216,7 +218,7 @@ def resolve(
 
     replaced: the resources whose references give something new
     """
-    parsed = template.parse(body)
+    parsed = parsed_template(body)
     try:
         evaluator = evaluate(parsed, values, account, region, replaced)
         return {
@@ -272,7 +274,7 @@ def all_statements(bundle: pack.Bundle) -> dict[str, str]:
     """Every policy statement of the bundle's templates, by TEMPLATE RESOURCE SID, as its JSON."""
     found: dict[str, str] = {}
     for name in sorted(n for n in bundle.files if n.endswith(".yaml")):
-        document = template.parse(bundle.files[name].decode()).document
+        document = parsed_template(bundle.files[name].decode()).document
         for logical_id, resource in document.get("Resources", {}).items():
             for property, statement in statements(resource.get("Properties", {})):
                 sid = statement.get("Sid", hashlib.sha256(shown(statement).encode()).hexdigest()[:8])

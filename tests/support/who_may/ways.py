@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 
 from tests.support.who_may.policies import (
     CLERK,
@@ -185,6 +186,7 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
 }
 
 
+@cache
 def ways(action: str) -> Mapping[str, Keys]:
     """The ways to ask for an action, by what a reader calls them."""
     return next(found for pattern, found in WAYS.items() if fnmatchcase(action, pattern))

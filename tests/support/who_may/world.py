@@ -10,9 +10,9 @@ from typing import Literal
 
 from awslang.policy.action_table import table
 from awslang.policy.document import Policy, Statement, parse
-from awslang.policy.evaluator import AuthorizationRequest, Policies, covers, decide, named
-from awslang.policy.patterns import action_like, resource_like
+from awslang.policy.evaluator import AuthorizationRequest, Policies, decide
 from scripts.rehearsal.permissions import actions_of
+from tests.support.who_may.covering import covers_by_name, says, things_of
 from tests.support.who_may.people import ADMINISTRATORS, OTHERS, PEOPLE, Person, context_of
 from tests.support.who_may.policies import DATA_SCIENCE, GROUP, Document, documents, model_group, set_ups
 from tests.support.who_may.thing import Thing
@@ -114,6 +114,9 @@ class Question:
         return f"{self.action} on {self.thing.name}" + (f", {self.way}" if self.way else "")
 
 
+Asked = tuple[Thing, list[Question]]  # a resource, and the questions about it with one action
+
+
 @dataclass
 class World:
     """One set-up: its policies, and what was asked of it so far."""
@@ -122,8 +125,10 @@ class World:
     documents: list[Document]
     answers: dict[tuple[str, Question, str], bool] = field(default_factory=dict)
     parsed: dict[int, Policy] = field(default_factory=dict)
-    requests: dict[tuple[str, Question], AuthorizationRequest] = field(default_factory=dict)
-    _questions: dict[int, dict[str, list[Question]]] = field(default_factory=dict)
+    requests: dict[tuple[str, Question, bool], AuthorizationRequest] = field(default_factory=dict)
+    _questions: dict[int, dict[str, list[Asked]]] = field(default_factory=dict)
+    _said: dict[tuple[str, Question], int] = field(default_factory=dict)
+    _said_by: Statement | None = None
 
     def __post_init__(self) -> None:
         self.parsed = {id(one): parse(one.text(), one.place, one.account, one.kind) for one in self.documents}
@@ -171,14 +176,17 @@ class World:
             self.answers[key] = self._decide(person, question, mode, None)
         return self.answers[key]
 
-    def alike(self, person: Person, question: Question, *statements: Statement | None) -> bool:
-        """Whether two statements, one in place of the other, say the same of a request."""
-        request = self.request(person, question)
-        said = [one is not None and covers(one, request) and self._grant(one, request) for one in statements]
-        return said[0] == said[1]
+    def alike(self, person: Person, question: Question, before: Statement | None, after: Statement | None) -> bool:
+        """Whether two statements, one in place of the other, say the same of a request.
 
-    def _grant(self, statement: Statement, request: AuthorizationRequest) -> int:
-        return 9 if statement.principals is None else int(named(statement, request))
+        What the one before says is kept: it is compared with many, one after the other.
+        """
+        request, key = self.request(person, question), (person.name, question)
+        if before is not self._said_by:
+            self._said, self._said_by = {}, before
+        if key not in self._said:
+            self._said[key] = says(before, request)
+        return self._said[key] == says(after, request)
 
     def policy(self, document: Document, changed: Change | None) -> Policy:
         return changed[1] if changed and changed[0] is document else self.parsed[id(document)]
@@ -198,14 +206,16 @@ class World:
             kind = "key"
         elif thing.kinds[0] == "role" and action.startswith("sts:"):
             kind = "trust"
-        request = self.request(person, question)
-        if resource is OPEN and person.principal.account:  # another account's resource
-            request = replace(request, resource_account="elsewhere")
+        elsewhere = resource is OPEN and bool(person.principal.account)  # another account's resource
+        request = self.request(person, question, elsewhere)
         return decide(request, Policies(tuple(identity), resource=resource, resource_kind=kind)).allowed
 
-    def request(self, person: Person, question: Question) -> AuthorizationRequest:
-        key = (person.name, question)
-        if key not in self.requests:
+    def request(self, person: Person, question: Question, elsewhere: bool = False) -> AuthorizationRequest:
+        """What the person asks; elsewhere: as if the resource were another account's."""
+        key = (person.name, question, elsewhere)
+        if elsewhere and key not in self.requests:
+            self.requests[key] = replace(self.request(person, question), resource_account="elsewhere")
+        elif key not in self.requests:
             thing, way = question.thing, ways(question.action)[question.way]
             keys = {"aws:SecureTransport": "true", "aws:ResourceAccount": thing.account, **thing.keys, **way}
             context = context_of(person, keys)
@@ -221,25 +231,24 @@ class World:
         own = [d for name in person.policies for d in self.by_holder.get(name, []) if d.kind == "identity"]
         effect = "Deny" if person.everything else "Allow"
         statements = [s for d in own for s in self.parsed[id(d)].statements if s.effect == effect]
-        actions = [action for action in self.actions if any(covers_by_name(one, action) for one in statements)]
-        wanted = effect == "Allow"
-        return [q for q in self.questions(actions) if asks(person, q) and self.may(person, q, "own") == wanted]
+        wanted, found = effect == "Allow", []
+        for action in self.actions:
+            named_it = [one for one in statements if covers_by_name(one, action)]
+            for thing, questions in by_thing(action) if named_it else ():
+                if any(things_of(one)[thing.arn] is not False for one in named_it):
+                    found += [q for q in questions if asks(person, q) and self.may(person, q, "own") == wanted]
+        return found
 
     def resource_answers(self, document: Document, person: Person) -> list[Question]:
         """What the policy of a resource allows someone whose own policies allow everything."""
-        return [
-            q
-            for of in self._about(document).values()
-            for q in of
-            if asks(person, q) and self.may(person, q, "resource")
-        ]
+        return [q for q in self.about(document) if asks(person, q) and self.may(person, q, "resource")]
 
     def asked(self, person: Person) -> Iterator[Question]:
         """What the kit's policies decide for this person; all else is refused, or not theirs to refuse."""
         found = [] if person.everything else self.own_answers(person)
         for document in self.documents:
             if document.kind != "identity" and person in self.concerned(document):
-                found += [question for of in self._about(document).values() for question in of]
+                found += self.about(document)
         if person.name.startswith(("a data scientist", "a role of another template")):
             found += self.questions(self.actions)
         return (question for question in dict.fromkeys(found) if asks(person, question))
@@ -265,50 +274,30 @@ class World:
             or after is None
             or ((before.conditions, before.principals) != (after.conditions, after.principals))
         )
+        there = things_of(before), things_of(after)
         found = []
-        for action, questions in self._about(document).items():
+        for action, asked in self._about(document).items():
             by_name = [one is not None and covers_by_name(one, action) for one in (before, after)]
-            if any(by_name):
-                for question in questions:
-                    matched = [covers_thing(one, question.thing) for one in (before, after)]
-                    covered = [said and there is not False for said, there in zip(by_name, matched, strict=True)]
-                    if any(covered) and (conditions or covered[0] != covered[1] or None in matched):
-                        found.append(question)
+            for thing, questions in asked if any(by_name) else ():
+                was, now = there[0][thing.arn], there[1][thing.arn]
+                covered, covers = by_name[0] and was is not False, by_name[1] and now is not False
+                if (covered or covers) and (conditions or covered != covers or was is None or now is None):
+                    found += questions
         return found
 
-    def _about(self, document: Document) -> dict[str, list[Question]]:
+    def about(self, document: Document) -> list[Question]:
+        """The questions that a document has an answer to."""
+        return [q for asked in self._about(document).values() for _, questions in asked for q in questions]
+
+    def _about(self, document: Document) -> dict[str, list[Asked]]:
         """The questions that a document has an answer to, by action."""
         key = 0 if document.kind == "identity" else id(document)
         if key not in self._questions:
-            found: dict[str, list[Question]] = {}
-            for question in self.questions(self.actions):
-                if not key or self.document_of(question.thing, question.action) is document:
-                    found.setdefault(question.action, []).append(question)
-            self._questions[key] = found
+            self._questions[key] = {
+                action: [one for one in by_thing(action) if not key or self.document_of(one[0], action) is document]
+                for action in self.actions
+            }
         return self._questions[key]
-
-
-def covers_by_name(statement: Statement, action: str) -> bool:
-    return _covers_by_name(statement.actions, statement.not_actions, action)
-
-
-@cache
-def _covers_by_name(patterns: tuple[str, ...], but: bool, action: str) -> bool:
-    return any(action_like(pattern, action) for pattern in patterns) != but
-
-
-def covers_thing(statement: Statement | None, thing: Thing) -> bool | None:
-    """Whether a statement is about a resource; None where that depends on who asks."""
-    if statement is None or statement.resources is None:
-        return statement is not None
-    return _covers_thing(statement.resources, statement.not_resources, thing.arn)
-
-
-@cache
-def _covers_thing(patterns: tuple[str, ...], but: bool, arn: str) -> bool | None:
-    if any("${" in pattern for pattern in patterns):
-        return None
-    return any(resource_like(pattern, arn, {}) for pattern in patterns) != but
 
 
 def asks(person: Person, question: Question) -> bool:
@@ -344,8 +333,13 @@ def acted_on(action: str) -> tuple[Thing, ...]:
 
 
 @cache
-def questions_of(action: str) -> tuple[Question, ...]:
-    return tuple(Question(action, thing, way) for thing in acted_on(action) for way in ways(action))
+def by_thing(action: str) -> list[Asked]:
+    """The questions with an action, by what they act on."""
+    return [(thing, [Question(action, thing, way) for way in ways(action)]) for thing in acted_on(action)]
+
+
+def questions_of(action: str) -> list[Question]:
+    return [question for _, questions in by_thing(action) for question in questions]
 
 
 def services(prefix: str) -> tuple[str, ...]:
