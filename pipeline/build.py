@@ -24,7 +24,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import batch, combinations, comparison, live, metric_gates, monitors, outcome, record, release
+from pipeline import batch, combinations, comparison, live, metric_gates, monitors, outcome, record, release, removal
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
@@ -79,6 +79,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
             "MODEL_PACKAGE_ARN": "none",
             "MODEL_PACKAGE_VERSION": "none",
             "SUMMARY": f"Nothing: {reason}.",
+            "REMOVE": removal.NONE,
             "MANIFEST_SHA256": documents.digest(out),
         }
 
@@ -134,6 +135,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         "MODEL_PACKAGE_ARN": version.arn,
         "MODEL_PACKAGE_VERSION": str(version.number),
         "SUMMARY": shorten(f"{settings.project} version {version.number}: {reason}."),
+        "REMOVE": removal.exported(manifest["stages"]),
         "MANIFEST_SHA256": documents.digest(out),
     }
 
@@ -178,6 +180,7 @@ def judge(settings: Settings, version: Version, production: Mapping[str, str], c
 def refuse_replacement(settings: Settings, stage: Stage, clients: Clients) -> None:
     """UserError where the deployment of a stage would delete endpoints that are there."""
     cloudformation, stack = clients("cloudformation", settings.region), documents.stack_name(settings, stage)
+    removal.wait_for(cloudformation, stack)
     if problem := live.refuse_replacement(cloudformation, stage.name, stack, settings.call_as):
         raise UserError(problem)
 

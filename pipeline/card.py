@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import links, metric_gates, office_hours, resources
+from pipeline import links, metric_gates, office_hours, removal, resources
 from pipeline.attention import look_first
 from pipeline.clients import Clients
 from pipeline.console import counted, one_word, shorten
@@ -99,7 +99,8 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "settings": changed_settings(now, wanted),
             "resources": resources.changes(served, wanted),
             "unchanged": served == wanted,
-            "cost": costs(now.parameters, before, wanted, after, prices),
+            "removed": removal.asked(part["config"]),
+            "cost": costs(now.parameters, before, wanted, set() if removal.asked(part["config"]) else after, prices),
         }
     production = asked.live["prod"]
     live_arn, was = production.parameters.get("ModelPackageName", ""), asked.live_metrics

@@ -5,7 +5,7 @@ of DeployProd. It admits what an approver saw and approved: the hash of all that
 the card, the version as Build found it, and an approver who, with FourEyes, is not the version's author. Where no
 approver was asked, it decides again whether that is right (unasked.py); of a rollback, whether the gate admitted it
 before and its tests passed. Each decision is written into the project's record. Only then production's accounts may use
-the version (sharing.py).
+the version (sharing.py). Removal (STEP=removal) says which stages are deleted after production (removal.py).
 
 Nothing that the gate believes comes from a repository. Where the card is, and who approved, CodePipeline says
 (API Reference, ListActionExecutions); a variable of a skipped action cannot be resolved ("Variables reference").
@@ -27,7 +27,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import card, comparison, frozen, live, people, record
+from pipeline import card, comparison, frozen, live, people, record, removal
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.gating import Gate, actions_of, approval_of, in_stage, runs_of, same_author
 from pipeline.live import LiveStage
@@ -295,10 +295,10 @@ def main() -> int:
         kit=Path(),
         clients=client,
     )
-    if os.environ["STEP"] == "card":
+    if (step := os.environ["STEP"]) == "card":
         export(make_card(gate, Path(os.environ.get(TESTS, "")) / "results.json"))
     else:
-        export(decide(gate))
+        export(removal.step(gate) if step == "removal" else decide(gate))
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline import removal
 from pipeline.accounts import Account
 from pipeline.console import UserError, shorten
 from pipeline.regions import copy_parameters
@@ -99,7 +100,7 @@ def stage_part(settings: Settings, stage: Stage, accounts: tuple[Account, ...]) 
         "endpoint_name": f"{settings.project}-{settings.project_id}-{stage.name}",
         "stack_set_name": stack_name(settings, stage),
         "stack_set_call_as": settings.call_as,
-        "config": {key: stage.config[key] for key in ("Parameters", "Regions") if key in stage.config},
+        "config": {key: stage.config[key] for key in ("Parameters", "Regions", removal.KEY) if key in stage.config},
     }
 
 

@@ -276,7 +276,7 @@ def version_text(stage: Mapping[str, Any]) -> str:
     live, new = stage["from"], stage["to"]
     note = ", whose container or model was replaced since it was deployed" if stage.get("replaced") else ""
     if not live:
-        return f"first deployment (version {new}){note}"
+        return f"{'deployed afresh' if stage.get('removed') else 'first deployment'} (version {new}){note}"
     if live == new:
         return f"version {new}{note or ' (unchanged)'}"
     return f"version {live} → {new}" + (" (an earlier version)" if earlier(live, new) else "") + note
@@ -290,6 +290,7 @@ def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> st
         moved("Added", stage["joined"], names),
         moved("Removed", stage["left"], names),
         f"<li>{verb}: {counted(stage['same'], 'endpoint')}</li>" if stage["same"] else "",
+        "<li>Removed once production has passed its tests</li>" if stage.get("removed") else "",
     ]
     heading = f"<h3>{escape(STAGES.get(name, name))}: {escape(version_text(stage))}</h3>"
     return f"{heading}<ul>{''.join(lines)}</ul>{settings(stage)}{resources(stage)}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import combinations, metric_gates
+from pipeline import combinations, metric_gates, removal
 from pipeline.console import UserError
 from pipeline.documents import Rule, is_text, listed, named, nearest, problem, read_document, shown, unknown
 from pipeline.parameters import Declared, declared_parameters, value_problem
@@ -268,8 +268,8 @@ def read_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"{file.name} is not JSON: {error}"]
     if not isinstance(config, dict):
         return {}, [f"{file.name} must be a JSON object, not {shown(config)}"]
-    problems = unknown(f"{file.name}: ", config, ("Parameters", "Regions", metric_gates.KEY, "$schema"))
-    problems += metric_gates.problems_of(file.name, config)
+    problems = unknown(f"{file.name}: ", config, ("Parameters", "Regions", metric_gates.KEY, removal.KEY, "$schema"))
+    problems += [*metric_gates.problems_of(file.name, config), *removal.problems_of(file.name, config)]
     if wrong := problem("$schema", config.get("$schema", "-"), SCHEMA):
         problems.append(f"{file.name}: {wrong}")
     return config, problems

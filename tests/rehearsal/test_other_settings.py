@@ -71,11 +71,12 @@ def become_batch(story: Story) -> None:
             Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
         )
     codecommit = story.owner(story.setting.data_science).client("codecommit")  # one commit, as a git client pushes it
-    repository, content = afterwards.deploy_repository(story), json.dumps({"Parameters": BATCH}).encode()
+    repository, content = afterwards.deploy_repository(story), {"Parameters": BATCH}
+    files = {"staging-config.json": {**content, "remove_after_production": True}, "prod-config.json": content}
     codecommit.create_commit(
         repositoryName=repository, branchName="main", commitMessage="Answer files by night",
         parentCommitId=codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"],
-        putFiles=[{"filePath": f"{stage}-config.json", "fileContent": content} for stage in ("staging", "prod")],
+        putFiles=[{"filePath": file, "fileContent": json.dumps(said).encode()} for file, said in files.items()],
     )  # fmt: skip
 
 
@@ -98,13 +99,16 @@ def live(story: Story, stage: str) -> served.ServedEndpoint:
 
 
 def check_batch(story: Story) -> None:
-    """Both stages become batch; an object and the schedule are answered; a version without a model stays in staging."""
+    """Both stages become batch; an object and the schedule are answered; a version without a model stays in staging.
+
+    Staging is removed after production, deployed afresh for the next version, and stays where that fails there.
+    """
     story.execution_id = deploying.started(story, lambda: become_batch(story))
     deploying.staging(story)
     deploying.approval(story)
     deploying.production(story)
     good = story.model_package_arn
-    assert [live(story, stage).package for stage in ("staging", "prod")] == [good, good]
+    assert (live(story, "prod").package, removed(story)) == (good, True)
     account = story.setting.targets["prod"]
     s3, folder = story.cloud.root(account, REGION).client("s3"), f"batch/{deploying.endpoint_name(story, 'prod')}"
     for key in ("requests/day/a.csv", "scheduled/b.csv"):
@@ -119,6 +123,26 @@ def check_batch(story: Story) -> None:
     latest = {one["actionName"]: one.get("latestExecution", {}) for one in story.stage("DeployStaging")["actionStates"]}
     assert (latest["DeployResourcesStaging"]["status"], latest["TestStaging"]["status"]) == ("Succeeded", "Failed")
     assert live(story, "prod").package == good
+    refused = story.model_package_arn
+    assert live(story, "staging").package == refused, "staging was removed, although production has another version"
+    afterwards_of_rejection(story, good)
+
+
+def afterwards_of_rejection(story: Story, good: str) -> None:
+    """The version that failed in staging is rejected: the one before comes back, and staging is removed again."""
+    refused = story.model_package_arn
+    story.execution_id = deploying.started(story, lambda: afterwards.set_status(story, refused, "Rejected"))
+    assert story.wait_for_execution(story.execution_id) == "Succeeded"
+    assert (live(story, "prod").package, removed(story)) == (good, True)
+
+
+def removed(story: Story) -> bool:
+    """Whether nothing of staging is left: its stack, what it serves, and what status says of it."""
+    report = story.command(story.engineer, "scripts.status", "--environment", str(story.environment_path), "--json")
+    (project,) = json.loads(report)["projects"]
+    stage = next(one for one in project["stages"] if one["name"] == "staging")
+    assert (stage["stack"], stage["places"]) == ("", []) or not stage["removed"]
+    return bool(stage["removed"]) and live(story, "staging").status == served.MISSING
 
 
 def register_without_a_model(story: Story) -> None:

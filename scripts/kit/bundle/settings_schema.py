@@ -48,6 +48,11 @@ def settings_schema(template: bytes) -> bytes:
                 "items": {"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]$"},
             },
             "gates": gates(),
+            "remove_after_production": {
+                "description": "Whether the stage is removed once production has passed its tests. Not in prod-config.json.",
+                "type": "boolean",
+                "default": False,
+            },
         },
     }
     return (json.dumps(document, indent=2) + "\n").encode()

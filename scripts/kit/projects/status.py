@@ -77,7 +77,10 @@ class EndpointPlace:
 
 @dataclass(frozen=True)
 class StageStatus:
-    """One stage; stack: its status, "" where it was never deployed; approval: of the version that is live."""
+    """One stage; stack: its status, "" where there is none; approval: of the version that is live.
+
+    removed: it has no stack any more, and the record tells of its tests
+    """
 
     name: str
     version: str
@@ -86,6 +89,7 @@ class StageStatus:
     since: str
     why: str
     places: tuple[EndpointPlace, ...]
+    removed: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,6 +251,7 @@ def stage(
         when(stack.get("LastUpdatedTime") or stack["CreationTime"]) if stack else "",
         stack_reason(cloudformation, stack) if stack and not over else "",
         places,
+        not stack and bool(outcome.execution),
     )
 
 

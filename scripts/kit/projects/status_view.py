@@ -57,7 +57,7 @@ def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
                 looked = looked_at(min(place.looked_at for place in rest), rest[0])
                 yield (stage.name, number, rest[0].region, shown, rest[0].endpoint, since, looked, why)
         if not stage.places:
-            state = stage.stack or "never deployed"
+            state = stage.stack or ("removed" if stage.removed else "never deployed")
             yield (stage.name, "-", "-", version or "-", state, stage.since, "", stage.why)
         elif stage.why:
             yield (stage.name, "stack", "-", version, stage.stack, stage.since, "", stage.why)

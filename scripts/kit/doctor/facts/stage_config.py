@@ -16,7 +16,7 @@ from awslang.template.reader import read_yaml
 from scripts.kit.regions import known_regions
 from scripts.kit.stacks import target_roles
 
-KEYS = {"$schema", "Parameters", "Regions", "gates"}
+KEYS = {"$schema", "Parameters", "Regions", "gates", "remove_after_production"}
 STAGE_TEMPLATE = "templates/40-stage.yaml"
 NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")  # ASCII digits only: "²" is a digit to Python
 KINDS = {dict: "an object", list: "a list", type(None): "null", bool: "a boolean", int: "a number", float: "a number"}
