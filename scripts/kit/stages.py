@@ -44,6 +44,11 @@ class Stage(StrEnum):
     def test_action(self) -> str:
         return self.deploy_stage.replace("Deploy", "Test")
 
+    @property
+    def remove_action(self) -> str:
+        """What deletes a stage before production, where its settings ask for it."""
+        return self.deploy_stage.replace("Deploy", "Remove")
+
     # The parameters of a project (templates/30-project.yaml) and of other templates that are a stage's own.
 
     @property

@@ -267,9 +267,12 @@ def test_a_key_with_another_logical_id_and_a_parameter_with_another_default_are_
 
 
 def stages_of(resources: Any, *, optional: bool = True) -> list[Any]:
-    """The pipeline's stages as they are where all optional ones are there, or none."""
-    stages: list[Any] = resources["Pipeline"]["Properties"]["Stages"]
-    return [one["Fn::If"][1] if "Fn::If" in one else one for one in stages if optional or "Fn::If" not in one]
+    """The pipeline's stages and their actions as they are where all optional ones are there, or none."""
+
+    def there(listed: list[Any]) -> list[Any]:
+        return [one["Fn::If"][1] if "Fn::If" in one else one for one in listed if optional or "Fn::If" not in one]
+
+    return [{**one, "Actions": there(one["Actions"])} for one in there(resources["Pipeline"]["Properties"]["Stages"])]
 
 
 def with_stages(stages: list[Any], edit: Callable[[Any], object] = lambda resources: None) -> Template:
@@ -284,9 +287,9 @@ def with_stages(stages: list[Any], edit: Callable[[Any], object] = lambda resour
 
 def test_no_order_of_the_stages_gets_past_the_approver() -> None:
     """Of all orders of the post's stages, those in which everything stands where it must are the kit's own."""
-    stages = stages_of(TEMPLATES[PRODUCT].resources, optional=False)
+    *stages, last = stages_of(TEMPLATES[PRODUCT].resources, optional=False)
     orders = itertools.permutations(range(5))
-    passed = [order for order in orders if not sequence_findings(with_stages([stages[n] for n in order]))]
+    passed = [order for order in orders if not sequence_findings(with_stages([*(stages[n] for n in order), last]))]
     assert (len(stages), passed) == (5, [tuple(range(5))])
 
 
@@ -349,10 +352,19 @@ def test_an_action_that_is_gone_or_runs_with_the_first_is_found() -> None:
             missed.add(f"{name} first")
     # What is first anyway; and nothing in the pipeline but the Build step itself rests on the commit and on the kit's
     # code.
-    first = ["Source", "Kit", "Build", "Card", "Gate"]
+    first = ["Source", "Kit", "Build", "Card", "Gate", "Removal"]
     first += [f"DeployResources{name}" for name in ("Staging", "Qa", "Preprod")]
     optional = ("ApproveQa", "ApprovePreprod")  # and alone in its stage, so first too
-    assert missed == {f"{name} first" for name in (*first, *optional)} | {f"{one} gone" for one in optional}
+    removals = [f"Remove{name}" for name in ("Staging", "Qa", "Preprod")]
+    assert missed == {f"{name} first" for name in (*first, *optional)} | {f"{one} gone" for one in (*optional, *removals)}
+
+
+@pytest.mark.parametrize("name", ["sagemaker-${SageMakerProjectId}-deploy-prod", "sagemaker-${SageMakerProjectId}-#{Removal.STAGING}"])
+def test_an_action_that_may_delete_productions_stack_is_found(name: str) -> None:
+    stages = stages_of(TEMPLATES[PRODUCT].resources)
+    place = (*STAGES, len(stages) - 1, "Actions", 1, "Configuration", "StackName")
+    (said,) = sequence_findings(with_stages(stages, partial(put, path=place, value={"Fn::Sub": name})))
+    assert "RemoveStaging/RemoveStaging deletes a stack that may be production's" in said
 
 
 def sequence_findings(template: Template) -> list[str]:

@@ -74,9 +74,16 @@ def test_an_optional_stage_with_its_approval_comes_alone(stage: Stage) -> None:
             stage.deploy_stage,
             "ApproveDeployment",
             "DeployProd",
+            "RemoveStaging",
         )
     ]
     assert list(stages(**{stage.approve_parameter: "true"})) == [*found[:3], *found[5:]]
+
+
+def test_each_stage_before_production_can_be_removed() -> None:
+    every = {key: value for stage in OPTIONAL for key, value in role(stage).items()}
+    actions = stages(**every)["RemoveStaging"]
+    assert actions == {"Removal", *(stage.remove_action for stage in Stage if stage is not Stage.PROD)}
 
 
 def test_a_project_without_optional_stages_has_nothing_of_them() -> None:

@@ -167,16 +167,14 @@ def test_the_approval_has_a_stage_of_its_own() -> None:
     stages = stages_of_the_pipeline()
     of_the_kit = [
         *("Source", "Build", "DeployStaging", "ApproveQa", "DeployQa", "ApprovePreprod", "DeployPreprod"),
-        *("ApproveDeployment", "DeployProd"),
+        *("ApproveDeployment", "DeployProd", "RemoveStaging"),
     ]
     assert [name for name in stages if name in of_the_kit] == of_the_kit
     assert [a["ActionTypeId"]["Category"] for a in stages["ApproveDeployment"]["Actions"]] == ["Build", "Approval"]
 
 
 def test_the_gate_comes_before_everything_in_production() -> None:
-    name, stage = list(stages_of_the_pipeline().items())[-1]
-    assert name == "DeployProd"
-    actions = stage["Actions"]
+    actions = stages_of_the_pipeline()["DeployProd"]["Actions"]
     assert [(a["Name"], a["RunOrder"]) for a in actions] == [
         ("Gate", "1"),
         ("DeployResourcesProd", "2"),
@@ -190,4 +188,5 @@ def test_a_project_without_an_approved_version_skips_every_stage_that_deploys() 
     for stage in list(stages_of_the_pipeline().values())[2:]:
         condition = stage["BeforeEntry"]["Conditions"][0]
         assert condition["Result"] == "SKIP"
-        assert condition["Rules"][0]["Configuration"]["Variable"] == "#{Build.DEPLOY}"
+        removes = stage["Name"] == "RemoveStaging"
+        assert condition["Rules"][0]["Configuration"]["Variable"] == f"#{{Build.{'REMOVE' if removes else 'DEPLOY'}}}"

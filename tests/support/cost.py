@@ -212,8 +212,11 @@ def transitions() -> int:
     return count
 
 
-def deployment(name: str, compute: str) -> Deployment:
-    """As 30-project.yaml has it. Actions of one stage with the same RunOrder run side by side."""
+def deployment(name: str, compute: str, removes: bool = False) -> Deployment:
+    """As 30-project.yaml has it. Actions of one stage with the same RunOrder run side by side.
+
+    removes: whether staging is removed after production, which is skipped otherwise
+    """
     resources = made(kit.THIRTY, BuildCompute=compute)
     runs = {
         resource.properties["Name"]: "Lambda" if "LAMBDA" in resource.properties["Environment"]["Type"] else "EC2"
@@ -223,6 +226,8 @@ def deployment(name: str, compute: str) -> Deployment:
     steps: list[tuple[str, ...]] = []
     pipeline = next(r for r in resources if r.name == "Pipeline")
     for stage in pipeline.properties["Stages"]:
+        if stage["Name"] == "RemoveStaging" and not removes:
+            continue
         orders: dict[int, list[str]] = {}
         for action in stage["Actions"]:
             category, provider = action["ActionTypeId"]["Category"], action["ActionTypeId"]["Provider"]
@@ -248,6 +253,13 @@ def second_fleet() -> tuple[int, float]:
     parsed = template.parse((ROOT / kit.FIFTY).read_text(encoding="utf-8"))
     seconds = int(parsed.parameters["BakeSeconds"]["Default"])
     return seconds, sum(one.instances * hourly(one.instance) * seconds / 3600 for one in endpoints()[:2])
+
+
+def removed() -> float:
+    """What staging as the seed code has it costs in a month in which each deployment removes it."""
+    lambdas = [deployment("", "lambda", removes) for removes in (True, False)]
+    more = lambdas[0].dollars - lambdas[1].dollars
+    return table()["deployments"] * (endpoints()[0].month * table()["staged"] / HOURS + more)
 
 
 # -- the page ----------------------------------------------------------------------------------
@@ -298,11 +310,15 @@ def months() -> Iterator[str]:
         f"${price('serverless-data')} a GB of data.\n"
     )
     rest = {one.name: one.month for one in found}
+    often, hours = table()["deployments"], table()["staged"]
     yield "A stage with one endpoint, if it is served otherwise than the seed code has it:\n\n" + rows(
         "| served | saved in staging | saved in production |",
         [
-            (name, money(staging.month - rest[name]), money(prod.month - rest[name]))
-            for name in ("serverless, 2 GB", "asynchronous, scaled down to none")
+            *(
+                (name, money(staging.month - rest[name]), money(prod.month - rest[name]))
+                for name in ("serverless, 2 GB", "asynchronous, scaled down to none")
+            ),
+            (f"removed after production, {often} times a month after {hours} hours", money(staging.month - removed()), "–"),
         ],
         2,
     )

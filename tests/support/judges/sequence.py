@@ -67,7 +67,8 @@ def _pipelines(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
 def production(name: str, template: Template) -> Iterator[str]:
     """Everything that must have happened before something is deployed to production, and has not."""
     for logical_id, pipeline in _pipelines(template):
-        found = [*_out_of_order(_actions(pipeline)), *_skipped(pipeline), *_by_itself(pipeline)]
+        listed = _actions(pipeline)
+        found = [*_out_of_order(listed), *_skipped(pipeline), *_by_itself(pipeline), *_removes(listed)]
         yield from (f"{name}: {logical_id}: {said}" for said in found)
 
 
@@ -146,6 +147,20 @@ def _skipped(pipeline: dict[str, Any]) -> Iterator[str]:
                 yield f"{stage['Name']} is skipped unless {rules}, which Build alone must say"
         if "OnFailure" in stage or "OnSuccess" in stage:
             yield f"{stage['Name']} has an outcome beside the approver's answer"
+
+
+def _removes(actions: list[Action]) -> Iterator[str]:
+    """What deletes a stack that may be production's, or another one before production was tested."""
+    tested = [w for w, _, a in actions if a["ActionTypeId"]["Category"] == "Test" and _of_stage(a, "prod")]
+    for when, place, action in actions:
+        given = action.get("Configuration", {})
+        if given.get("ActionMode") != "DELETE_ONLY":
+            continue
+        end = json.dumps(given["StackName"]).rpartition("-")[2].strip('"]}')
+        if end == "prod" or not end.isalpha():
+            yield f"{place} deletes a stack that may be production's: its name ends with {end}"
+        if not any(then < when for then in tested):
+            yield f"{place} deletes a stack before production is tested"
 
 
 def _by_itself(pipeline: dict[str, Any]) -> Iterator[str]:

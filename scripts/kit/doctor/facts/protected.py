@@ -235,15 +235,21 @@ def in_pipeline(properties: Mapping[str, Any], document: Mapping[str, Any]) -> I
     """A pipeline's stages, its approvals, and the stacks that it deploys as a role of the kit."""
     name = name_in(properties["Name"], document)
     form = FORMS["AWS::CodePipeline::Pipeline"]
-    for stage in (one["Fn::If"][1] if "Fn::If" in one else one for one in properties["Stages"]):
+    for stage in map(made, properties["Stages"]):
         yield Thing("pipelines", STAGE, arn(form, f"{name}/{stage['Name']}"))
-        for action in stage["Actions"]:
+        for action in map(made, stage["Actions"]):
             category, provider = (action["ActionTypeId"].get(key) for key in ("Category", "Provider"))
             if category == "Approval":
                 yield Thing("approvals", APPROVE, arn(form, f"{name}/{stage['Name']}/{action['Name']}"))
-            if provider == "CloudFormation":
+            # What a stage's stack is called, the action says that deploys it.
+            if provider == "CloudFormation" and action["Configuration"]["ActionMode"] != "DELETE_ONLY":
                 stack = name_in(action["Configuration"]["StackName"], document)
                 yield Thing("stages", STAGE_STACK, arn(STACK, stack))
+
+
+def made(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An item of a list that is there on a condition or always."""
+    return item["Fn::If"][1] if "Fn::If" in item else item
 
 
 def in_bucket(properties: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Thing]:
