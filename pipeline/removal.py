@@ -125,8 +125,8 @@ def wait_for(cloudformation: CloudFormationClient, stack: str) -> None:
     while (found := live.stack_of(cloudformation, stack)) and found["StackStatus"] == "DELETE_IN_PROGRESS":
         if time.monotonic() > ends:
             raise UserError(
-                f"the stack {stack} is still being deleted after {POLL_LIMIT / 60:g} minutes: its stage is removed after "
-                "production. Release the change again once `make status` shows that it is gone"
+                f"the stack {stack} is still being deleted after {POLL_LIMIT / 60:g} minutes: its stage is removed "
+                "after production. Release the change again once `make status` shows that it is gone"
             )
         say(f"waiting until the stack {stack} is removed")
         time.sleep(pause)

@@ -57,6 +57,23 @@ def test_a_stage_that_gets_what_it_has_is_unchanged(world: World) -> None:
     assert "version 2 (unchanged), 1 account in us-east-1, nothing changes" in text
 
 
+def test_a_stage_that_is_removed_after_production_costs_nothing_then(world: World) -> None:
+    world.repository.mkdir()
+    (world.repository / "staging-config.json").write_text(
+        '{"Parameters": {"InstanceType": "x"}, "remove_after_production": true}'
+    )
+    assert world.build()["REMOVE"] == "staging"
+    key = world.card()["CARD_KEY"]
+    said = json.loads(world.bucket.held[key.replace(".html", ".json")])["stages"]["staging"]
+    assert (said["removed"], said["cost"]["after"]) == (True, 0.0)
+    assert b"<li>Removed once production has passed its tests</li>" in world.bucket.held[key]
+
+
+def test_without_a_setting_no_stage_is_removed(world: World) -> None:
+    assert world.build()["REMOVE"] == "none"
+    assert b"Removed once production" not in world.bucket.held[world.card()["CARD_KEY"]]
+
+
 @pytest.mark.parametrize(
     ("variables", "codecommit", "author"),
     [

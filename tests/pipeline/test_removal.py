@@ -15,7 +15,9 @@ from scripts.kit.bundle.settings_schema import settings_schema
 from tests.support import ROOT
 from tests.support.fake_services import Fake, error
 
-TEMPLATE = "Parameters:\n  InstanceType:\n    Type: String\n  Release:\n    Type: Number\n    Default: 1\n\nResources:\n"
+TEMPLATE = (
+    "Parameters:\n  InstanceType:\n    Type: String\n  Release:\n    Type: Number\n    Default: 1\n\nResources:\n"
+)
 WANTED = {"InstanceType": "ml.m5.large"}
 AS_DEPLOYED = LiveStage("CREATE_COMPLETE", {**WANTED, "Release": "1"}, (("333333333333", "us-east-1"),))
 
@@ -33,7 +35,7 @@ def manifest(**stages: bool | None) -> dict[str, Any]:
 def words(now: Mapping[str, LiveStage] | LiveStage = AS_DEPLOYED, others: tuple[str, ...] = (), **stages: Any) -> Any:
     """What the action exports where every stage has what this execution deployed, unless now says otherwise."""
     given = stages or {"staging": True}
-    found = {name: now for name in given} if isinstance(now, LiveStage) else now
+    found = dict.fromkeys(given, now) if isinstance(now, LiveStage) else now
     return removal.words(manifest(**given), lambda _: WANTED, lambda name: found[name], TEMPLATE, others)
 
 
@@ -132,7 +134,12 @@ def stack(*states: str) -> Fake:
 
 def test_a_deployment_waits_until_its_stage_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "POLL_SECONDS", (0.0, 0.0))
-    for states in (["CREATE_COMPLETE"], [""], ["DELETE_IN_PROGRESS"] * 3 + [""], ["DELETE_IN_PROGRESS", "DELETE_FAILED"]):
+    for states in (
+        ["CREATE_COMPLETE"],
+        [""],
+        ["DELETE_IN_PROGRESS"] * 3 + [""],
+        ["DELETE_IN_PROGRESS", "DELETE_FAILED"],
+    ):
         cloudformation: Any = stack(*states)
         removal.wait_for(cloudformation, "x")
         with pytest.raises(IndexError):

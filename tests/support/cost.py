@@ -11,20 +11,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from awslang.template import template
 from pipeline.prices import HOURS
 from scripts.kit.teardown.retained import MOST_ROTATIONS
 from tests.judges import kit
 from tests.support import ROOT
+from tests.support.cost_prices import hourly, money, price, table
 
 PAGE = ROOT / "docs/explanation/cost.md"
-TABLE = Path(__file__).with_name("cost.yaml")
 BEGIN, END = "<!-- computed: begin -->\n", "<!-- computed: end -->\n"
 GB = 1024**3
 SEEDED = ROOT / "seed-code/model-deploy"
@@ -48,28 +43,6 @@ PLAIN = {
 }  # fmt: skip
 WATCHED = {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorBaseline": "b", "Dashboard": "true"}
 REQUESTS, SECONDS = 1_000_000, 0.1  # of a serverless endpoint; its cost is in proportion
-
-
-@cache
-def table() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
-    return found
-
-
-def price(name: str) -> float:
-    """In dollars; KeyError where none was found, so that no sum holds it by mistake."""
-    dollars = table()["prices"][name]["dollars"]
-    if dollars is None:
-        raise KeyError(name)
-    return float(dollars)
-
-
-def hourly(instance: str) -> float:
-    return float(json.loads((ROOT / "pipeline/prices.json").read_text())["regions"][table()["region"]][instance])
-
-
-def money(dollars: float) -> str:
-    return f"${dollars:,.2f}" if dollars >= 0.005 or not dollars else "less than $0.01"
 
 
 # -- what idles --------------------------------------------------------------------------------
@@ -259,7 +232,7 @@ def removed() -> float:
     """What staging as the seed code has it costs in a month in which each deployment removes it."""
     lambdas = [deployment("", "lambda", removes) for removes in (True, False)]
     more = lambdas[0].dollars - lambdas[1].dollars
-    return table()["deployments"] * (endpoints()[0].month * table()["staged"] / HOURS + more)
+    return float(table()["deployments"]) * (endpoints()[0].month * float(table()["staged"]) / HOURS + more)
 
 
 # -- the page ----------------------------------------------------------------------------------
@@ -318,7 +291,11 @@ def months() -> Iterator[str]:
                 (name, money(staging.month - rest[name]), money(prod.month - rest[name]))
                 for name in ("serverless, 2 GB", "asynchronous, scaled down to none")
             ),
-            (f"removed after production, {often} times a month after {hours} hours", money(staging.month - removed()), "–"),
+            (
+                f"removed after production, {often} times a month after {hours} hours",
+                money(staging.month - removed()),
+                "–",
+            ),
         ],
         2,
     )

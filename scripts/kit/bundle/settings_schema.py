@@ -49,7 +49,7 @@ def settings_schema(template: bytes) -> bytes:
             },
             "gates": gates(),
             "remove_after_production": {
-                "description": "Whether the stage is removed once production has passed its tests. Not in prod-config.json.",
+                "description": "Whether a stage before production is removed once production has passed its tests.",
                 "type": "boolean",
                 "default": False,
             },

@@ -173,8 +173,8 @@ def choose(found: FoundDeployments, stage: Stage, asked: str) -> str:
         return asked
     if not found.live:
         raise UserError(
-            f"{stage} has no stack: it was never deployed, or is removed after production. There is nothing to go back to; "
-            "name a version to deploy: VERSION=n"
+            f"{stage} has no stack: it was never deployed, or is removed after production. There is nothing to go back "
+            "to; name a version to deploy: VERSION=n"
         )
     served = [e.version for e in reversed(found.executions) if e.deployed(stage) and e.version]
     changes = [v for number, v in enumerate(served) if number == 0 or served[number - 1] != v]
