@@ -134,11 +134,17 @@ class World:
         values = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found["Parameters"]} | parameters
         return {
             "StackName": stack,
-            "TemplateBody": body,
+            "TemplateURL": self.put(body),
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
             "Tags": [tag for tag in found["Tags"] if not tag["Key"].startswith("aws:")],
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         }
+
+    def put(self, body: str) -> str:
+        """The URL of a template in the bundle bucket, where the launch role reads."""
+        bucket, key = bundle_bucket(self.account, self.story.region), "bundle/mistake/templates/30-project.yaml"
+        self.story.engineer.client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
+        return f"https://{bucket}.s3.{self.story.region}.amazonaws.com/{key}"
 
     def update_project(self, body: str) -> None:
         """Change the story's project to another template, as the launch role."""
