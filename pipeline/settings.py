@@ -20,8 +20,8 @@ from pipeline.parameters import Declared, declared_parameters, value_problem
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
 
-# In the order of deployment, and how a page calls each. A project may be without the two between.
-STAGES = {"staging": "Staging", "qa": "QA", "preprod": "Pre-production", "prod": "Production"}
+# In the order of deployment, and how a page calls each. A project may be without those between.
+STAGES = {"staging": "Staging", "qa": "QA", "uat": "UAT", "preprod": "Pre-production", "prod": "Production"}
 NEEDED = ("staging", "prod")  # the others are set as staging is where the repository has no file of theirs
 SELF_MANAGED = "SELF_MANAGED"  # the administrator without AWS Organizations
 # A parameter holds 4,096 bytes, so 40-stage.yaml takes the account ids in several.

@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--between",
         type=arguments.listed(arguments.word),
         metavar="STAGE,…",
-        help="stages between staging and production: qa, preprod or both (default: none)",
+        help="stages between staging and production, of qa, uat and preprod (default: none)",
     )
     made.add_argument(
         "--asked",

@@ -8,18 +8,19 @@ from enum import StrEnum
 class Stage(StrEnum):
     """Where a model is deployed, in this order: to staging first, to prod once it is approved.
 
-    The two between are there where the environment file names them (decision 88).
+    Those between are there where the environment file names them (decisions 88 and 92).
     """
 
     STAGING = "staging"
     QA = "qa"
+    UAT = "uat"
     PREPROD = "preprod"
     PROD = "prod"
 
     @property
     def optional(self) -> bool:
         """Whether an installation may be without it."""
-        return self in {Stage.QA, Stage.PREPROD}
+        return self in {Stage.QA, Stage.UAT, Stage.PREPROD}
 
     @property
     def key(self) -> str:

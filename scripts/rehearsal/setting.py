@@ -25,7 +25,7 @@ MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids
 PRODUCTION = "222222222222"
 STAGING = "333333333333"
-BETWEEN = {"qa": "666666666666", "preprod": "777777777777"}  # where the story has such stages
+BETWEEN = {"qa": "666666666666", "uat": "888888888888", "preprod": "777777777777"}  # where the story has such stages
 DEPLOYMENT = "multi-account-deployment"  # the post's name; the units beneath it are called as the stages' keys
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 

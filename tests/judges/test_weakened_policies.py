@@ -11,9 +11,11 @@ import re
 
 import pytest
 
+from awslang.template.template import parse
 from tests.support import ROOT
 from tests.support.who_may import page, promises
 from tests.support.who_may.judge import Verdict, judged, reasons
+from tests.support.who_may.policies import evaluator, set_ups
 from tests.support.who_may.world import worlds
 
 pytestmark = pytest.mark.slow  # about 45 s of one core
@@ -45,6 +47,21 @@ def test_it_is_never_allowed_that(broken: dict[str, list[str]], promise: promise
 def test_every_promise_is_about_something() -> None:
     idle = {p.never for p in promises.load() if not any(any(promises.asked_about(p, w)) for w in worlds().values())}
     assert idle == set()
+
+
+def test_every_condition_of_the_templates_with_roles_is_true_in_a_set_up() -> None:
+    """What stands under a condition that is never true is not judged. 30 has no role: its conditions are of stages."""
+    true, known = set(), set()
+    for stack in (one for stacks in set_ups().values() for one in stacks if one.template != "30-project.yaml"):
+        made = evaluator(parse((ROOT / "templates" / stack.template).read_text(encoding="utf-8")), stack)
+        known |= {f"{stack.template[:2]} {name}" for name in made.template.conditions}
+        true |= {f"{stack.template[:2]} {name}" for name in made.template.conditions if made.condition(name)}
+    names = {one[3:] for one in known - true}
+    # A boundary and a path change no statement; the rest of these make names of topics, buckets and Regions.
+    assert names == {
+        *("HasBoundary", "HasRolePath", "HasApprovalEmail", "HasNoticeEmail", "HasImages", "HasSecondRegion"),
+        *("HasThirdRegion", "HasBucketOfAccount"),
+    }
 
 
 def test_who_may_do_what_is_what_the_reviewed_page_says() -> None:

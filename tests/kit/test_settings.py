@@ -162,7 +162,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
     words = (
         "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain|domain_id|images|models"
-        "|consumers|qa|preprod"
+        "|consumers|qa|uat|preprod"
     )
     lines, inside = [], False
     for line in EXAMPLE_SETTINGS.splitlines():
@@ -182,7 +182,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert found.models == model.Models("refuse", life_cycle=True)
     assert found.approval == model.Approval(four_eyes=True, before=(Stage.QA,))
     shop = model.Consumer("churn", "arn:aws:iam::555555555555:role/shop")
-    assert found.consumers == model.PerStage((), (shop,), further={Stage.QA: (), Stage.PREPROD: ()})
+    assert found.consumers == model.PerStage((), (shop,), further={Stage.QA: (), Stage.UAT: (), Stage.PREPROD: ()})
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from awslang.template.reader import read
 from pipeline.settings import NEEDED, STAGES
+from scripts.kit.lint.files import files
 from scripts.kit.names import target_set_name
 from scripts.kit.stages import Stage
 from tests.support import ROOT
@@ -50,8 +55,38 @@ def test_the_pipelines_own_list_has_the_same_stages_in_the_same_order() -> None:
 
 def test_every_parameter_of_a_stage_is_one_of_the_projects_template() -> None:
     named = {name for stage in Stage for name in stage.parameters} | {stage.approve_parameter for stage in OPTIONAL}
-    assert len(named) == 18
+    assert len(named) == 23
     assert named <= set(TEMPLATE["Parameters"])
+
+
+def test_a_file_that_names_the_last_optional_stage_names_the_others_in_the_same_way() -> None:
+    """Line by line in templates, where what is missing would be found by a failed deployment alone."""
+    named = {path: text for path, text in texts() if OPTIONAL[-1] in text.lower()}
+    page = (ROOT / "docs/developing/add-a-stage.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)) == set(named)
+    for path, text in named.items():
+        lines = [line.strip(" [],") for line in text.splitlines()]
+        for stage in OPTIONAL[:-1]:
+            assert re.search(rf"\b{stage}\b|Approve{stage.capitalize()}", text), f"{path}: {stage}"
+            if path.startswith("templates/"):
+                of_last = [line for line in lines if OPTIONAL[-1] in line.lower() and f"{stage}," not in line]
+                assert [line for line in map(partial(as_of, stage), of_last) if line not in lines] == [], path
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """The files that describe an installation: no tests, decisions, generated pages or changes, nor the page itself."""
+    apart = ("tests/", "docs/decisions/", "docs/generated/", "CHANGELOG.md", "docs/developing/add-a-stage.md")
+    for path in files(ROOT):
+        if not path.startswith(apart) and Path(path).suffix in {".py", ".yaml", ".md", ".yml"}:
+            yield path, (ROOT / path).read_text(encoding="utf-8")
+
+
+def as_of(stage: Stage, line: str) -> str:
+    """A line of the last optional stage as it is for another."""
+    last = OPTIONAL[-1]
+    for name in (str, str.capitalize, str.upper):
+        line = line.replace(name(last), name(stage))
+    return line.replace(STAGES[last].lower(), STAGES[stage])
 
 
 def test_every_stage_of_the_projects_pipeline_that_deploys_has_its_actions() -> None:
@@ -96,7 +131,7 @@ def test_a_project_without_optional_stages_has_nothing_of_them() -> None:
 
 
 def test_a_stage_is_called_production_in_the_environment_file_and_the_stack_sets() -> None:
-    assert [stage.key for stage in Stage] == ["staging", "qa", "preprod", "production"]
+    assert [stage.key for stage in Stage] == ["staging", "qa", "uat", "preprod", "production"]
     assert target_set_name(Stage.PROD) == "multi-account-deployment-target-production"
 
 

@@ -47,7 +47,7 @@ MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     "_encoders.py", "_transformer.py", "_worker.py", "environment.py", "errors.py", "inference.py", "mapping.py",
     "processingjobconfig.json", "rehearsal-images.yaml", "resourceconfig.json", "serving.py", "sklearn.json",
     "template.yaml", "test_default_quota.py", "test_routing_strategy.py",
-    "happened.yaml", "preprod-config.json", "qa-config.json", "test_change_board.py",
+    "happened.yaml", "preprod-config.json", "qa-config.json", "uat-config.json", "test_change_board.py",
     "constraint_violations.json", "constraints.json", "statistics.json",
     "sagemaker-lineage-multihop-queries_outputs.ipynb",
     "sagemaker-pipelines-preprocess-train-evaluate-batch-transform_outputs.ipynb",

@@ -166,8 +166,8 @@ def stages_of_the_pipeline() -> dict[str, dict[str, Any]]:
 def test_the_approval_has_a_stage_of_its_own() -> None:
     stages = stages_of_the_pipeline()
     of_the_kit = [
-        *("Source", "Build", "DeployStaging", "ApproveQa", "DeployQa", "ApprovePreprod", "DeployPreprod"),
-        *("ApproveDeployment", "DeployProd", "RemoveStaging"),
+        *("Source", "Build", "DeployStaging", "ApproveQa", "DeployQa", "ApproveUat", "DeployUat"),
+        *("ApprovePreprod", "DeployPreprod", "ApproveDeployment", "DeployProd", "RemoveStaging"),
     ]
     assert [name for name in stages if name in of_the_kit] == of_the_kit
     assert [a["ActionTypeId"]["Category"] for a in stages["ApproveDeployment"]["Actions"]] == ["Build", "Approval"]

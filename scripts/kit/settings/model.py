@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 Administrator = Literal["delegated", "management", "self-managed"]
-Purpose = Literal["staging", "qa", "preprod", "production", "data_science"]  # of an account that is created or invited
+Purpose = Literal["staging", "qa", "uat", "preprod", "production", "data_science"]  # of an account
 ADMINISTRATORS = get_args(Administrator)
 PURPOSES = get_args(Purpose)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from awslang.template import graph, sequence
 from awslang.template.template import Template, TemplateError
+from pipeline.settings import NEEDED, STAGES
 from tests.support.judges.values import cases, evaluator, of_type
 
 Action = tuple[tuple[int, int], str, dict[str, Any]]  # when it runs: stage and RunOrder; "STAGE/NAME"; the action
@@ -98,7 +99,7 @@ def _out_of_order(actions: list[Action]) -> Iterator[str]:
 def _between(actions: list[Action]) -> Iterator[Rest]:
     """What each optional stage rests on, which is the stage before it, and that the card rests on each."""
     before = ("staging is tested", dict(_before_the_approval(actions))["staging is tested"])
-    for stage in ("qa", "preprod"):
+    for stage in (one for one in STAGES if one not in NEEDED):
         deployed = [(when, place) for when, place, a in actions if _deploys(a, stage)]
         tests = [w for w, _, a in actions if a["ActionTypeId"]["Category"] == "Test" and _of_stage(a, stage)]
         approvals = [(w, p) for w, p, a in actions if a["ActionTypeId"]["Category"] == "Approval"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.support.who_may.policies import PRODUCTION, REGION, STAGING
-from tests.support.who_may.thing import NAME, OTHER_NAME, Thing
+from tests.support.who_may.thing import BETWEEN, NAME, OTHER_NAME, Thing
 
 
 def of_batch() -> Iterator[Thing]:
@@ -22,7 +22,8 @@ def _there(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str
         "the project's": f"{NAME}-{stage}", "another project's": f"{OTHER_NAME}-{stage}", "another": "billing",
         "a namesake's": f"my-{NAME}-{stage}", "a namesake's other stage's": f"my-{NAME}-{other}",
         "beside the stage's": f"{NAME}-trial", "the other stage's": f"{NAME}-{other}",
-        "QA's": f"{NAME}-qa", "pre-production's": f"{NAME}-preprod",
+        **{f"{name}'s": f"{NAME}-{stage}" for name, stage in BETWEEN.items()},
+        "another project's QA's": f"{OTHER_NAME}-qa",
     }  # fmt: skip
     for whose, owner in owners.items():
         yield f"{whose} batch machine", ("statemachine",), f"{states}:stateMachine:{owner}"

@@ -78,10 +78,11 @@ def set_ups() -> dict[str, list[Stack]]:
     listed = {"StagingAccountIds": STAGING, "ProdAccountIds": PRODUCTION}
     unit_ids = {"OrganizationalUnitStagingId": UNITS["staging"], "OrganizationalUnitProdId": UNITS["prod"]}
     untagged = {"AllowUntaggedModels": "true"}
+    further = {"PathsBeforeProduction": f"{PATHS['staging']},{ORGANIZATION}/r-ab12/{QA_UNIT}/*"}
     administrator, life_cycle = {"AdministratorAccountId": DATA_SCIENCE}, {"WriteModelLifeCycle": "true"}
     return {
         "organization": [
-            *_storage(units),
+            *_storage(units | further),
             *_data_science("SERVICE_MANAGED", unit_ids, {"StackSetAdministrator": "DELEGATED_ADMIN", **unit_ids}),
             Stack("15-notices.yaml", DATA_SCIENCE, {**life_cycle, "OrganizationalUnitProdPath": PATHS["prod"]}),
             *_targets(),
@@ -91,7 +92,7 @@ def set_ups() -> dict[str, list[Stack]]:
             *_storage(listed),
             *_data_science("SELF_MANAGED", {}, {"StackSetAdministrator": "SELF_MANAGED", **listed}),
             Stack("15-notices.yaml", DATA_SCIENCE, {**life_cycle, "ProdAccountIds": PRODUCTION}),
-            *_targets(),
+            *_targets("qa"),
             Stack("21-self-managed-roles.yaml", DATA_SCIENCE, administrator),
             Stack("21-self-managed-roles.yaml", STAGING, administrator),
             Stack(
@@ -147,7 +148,8 @@ def _data_science(model: str, units: Mapping[str, str], project: Mapping[str, st
     return [Stack(p.name, DATA_SCIENCE, given[p.name[:2]]) for p in paths if p.name[:2] in given]
 
 
-def _targets() -> Iterator[Stack]:
+def _targets(further: str = "") -> Iterator[Stack]:
+    """further: the stage between staging and production that the accounts are of besides"""
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         given = {
             "SageMakerRoleSuffix": stage,
@@ -159,6 +161,7 @@ def _targets() -> Iterator[Stack]:
             "DataCaptureBucketName": "captured-data",
             "AllowVpc": "true",
             "AllowBatch": "true",
+            "FurtherStageName": further,
             "Consumers": f"{PROJECT}@{SHOP},churn@{CLERK}",
             "ConsumerAccountIds": CONSUMER,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.support.who_may.policies import DATA_SCIENCE, QA_UNIT, STAGING, UNITS
-from tests.support.who_may.thing import HERE, NAME, OF_STAGE, OTHER_NAME, Thing
+from tests.support.who_may.thing import BETWEEN, HERE, NAME, OF_STAGE, OTHER_NAME, Thing
 
 
 def stacks() -> Iterator[Thing]:
@@ -13,19 +13,17 @@ def stacks() -> Iterator[Thing]:
     names = {
         "staging's stack": f"sagemaker-{NAME}-deploy-staging",
         "production's stack": f"sagemaker-{NAME}-deploy-prod",
-        "QA's stack": f"sagemaker-{NAME}-deploy-qa",
-        "pre-production's stack": f"sagemaker-{NAME}-deploy-preprod",
+        **{f"{name}'s stack": f"sagemaker-{NAME}-deploy-{stage}" for name, stage in BETWEEN.items()},
         "a project made from S3": "SP-1234",
         "a stack of taskcat": "tCaT-kit-1",
         "another team's stack": "network",
         "another stack of sagemaker": "sagemaker-notebooks",
         "another team's staging": "network-deploy-staging",
         "another team's production": "network-deploy-prod",
-        "another team's QA": "network-deploy-qa",
-        "another team's pre-production": "network-deploy-preprod",
+        **{f"another team's {name}": f"network-deploy-{stage}" for name, stage in BETWEEN.items()},
         "a stack of a stage of another template": f"sagemaker-{OTHER_NAME}-deploy-prod",
     }
-    of_stages = {"staging's stack", "production's stack", "QA's stack", "pre-production's stack"}
+    of_stages = {"staging's stack", "production's stack", *(f"{name}'s stack" for name in BETWEEN)}
     for name, stack in names.items():
         keys = OF_STAGE if name in of_stages else {}
         yield Thing(name, f"arn:aws:cloudformation:{HERE}:stack/{stack}/1", DATA_SCIENCE, ("stack",), keys)

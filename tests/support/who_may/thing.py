@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pipeline.settings import NEEDED, STAGES
 from tests.support.who_may.policies import (
     DATA_SCIENCE,
     PROJECT,
@@ -24,6 +25,8 @@ CAPITALS = {"aws:ResourceTag/sagemaker:project-name": "Iris", "aws:ResourceTag/s
 OF_STAGE = {"aws:ResourceTag/multi-account-sagemaker": "stage"}  # as the pipeline tags the stack (pipeline/manifest.py)
 OF_GROUP = {"aws:ResourceTag/multi-account-sagemaker": "models"}  # the same of a model group (pipeline/registry.py)
 OF_REPOSITORY = {"aws:ResourceTag/multi-account-sagemaker": "repository"}  # 30-project.yaml
+# The stages that an installation may be without, by how a page calls each.
+BETWEEN = {name if name.isupper() else name.lower(): stage for stage, name in STAGES.items() if stage not in NEEDED}
 SHARED = {stage: {f"s3:ExistingObjectTag/sagemaker-multi-account-{stage}": "true"} for stage in ("staging", "prod")}
 
 

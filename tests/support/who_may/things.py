@@ -27,6 +27,7 @@ from tests.support.who_may.policies import (
 from tests.support.who_may.stacks import stacks
 from tests.support.who_may.storage import in_targets, objects
 from tests.support.who_may.thing import (
+    BETWEEN,
     CAPITALS,
     HERE,
     NAME,
@@ -64,6 +65,9 @@ def _sagemaker() -> Iterator[Thing]:
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         there = f"arn:aws:sagemaker:{REGION}:{account}"
         yield Thing(f"the endpoint in {stage}", f"{there}:endpoint/{NAME}-{stage}", account, ("endpoint",), OURS)
+        for whose, name, keys in (("the", NAME, OURS), ("another project's", OTHER_NAME, THEIRS)):
+            arn = f"{there}:endpoint/{name}-qa"
+            yield Thing(f"{whose} endpoint of QA in {stage}", arn, account, ("endpoint",), keys)
         yield Thing(
             f"another project's endpoint in {stage}",
             f"{there}:endpoint/{OTHER_NAME}-{stage}",
@@ -160,7 +164,8 @@ def _pipelines() -> Iterator[Thing]:
         yield Thing(
             f"the approval of {name}", f"{arn}/ApproveDeployment/ApproveDeployment", DATA_SCIENCE, ("action",), keys
         )
-        for stage, action in (("QA", "ApproveQa"), ("pre-production", "ApprovePreprod")):
+        for stage, named in BETWEEN.items():
+            action = f"Approve{named.capitalize()}"
             one = f"{arn}/{action}/{action}"
             yield Thing(f"the approval before {stage} of {name}", one, DATA_SCIENCE, ("action",), keys)
         yield Thing(f"another action of {name}", f"{arn}/DeployProd/ApproveDeployment", DATA_SCIENCE, ("action",), keys)
@@ -336,8 +341,7 @@ def _more() -> Iterator[Thing]:
     for name, board in (
         ("an endpoint's dashboard", f"{NAME}-staging-{REGION}"),
         ("an endpoint's dashboard in production", f"{NAME}-prod-{REGION}"),
-        ("an endpoint's dashboard in QA", f"{NAME}-qa-{REGION}"),
-        ("an endpoint's dashboard in pre-production", f"{NAME}-preprod-{REGION}"),
+        *((f"an endpoint's dashboard in {stage}", f"{NAME}-{named}-{REGION}") for stage, named in BETWEEN.items()),
         ("another dashboard of staging", "billing"),
     ):
         arns[name] = (f"arn:aws:cloudwatch::{STAGING}:dashboard/{board}", ("dashboard",))
@@ -345,8 +349,7 @@ def _more() -> Iterator[Thing]:
     for name, alarm in (
         ("an endpoint's alarm", f"{NAME}-staging-latency"),
         ("an endpoint's alarm in production", f"{NAME}-prod-latency"),
-        ("an endpoint's alarm in QA", f"{NAME}-qa-latency"),
-        ("an endpoint's alarm in pre-production", f"{NAME}-preprod-latency"),
+        *((f"an endpoint's alarm in {stage}", f"{NAME}-{named}-latency") for stage, named in BETWEEN.items()),
         ("an alarm of autoscaling", "TargetTracking-1"),
         ("another alarm of staging", "billing"),
     ):
