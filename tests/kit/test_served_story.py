@@ -94,7 +94,7 @@ def refused_requests(story: Story) -> Iterator[None]:
     over = threading.Event()
 
     def ask() -> None:
-        while not over.is_set():
+        while not over.wait(0.02):
             with suppress(ClientError):
                 runtime.invoke_endpoint(EndpointName=endpoint(story), ContentType="text/csv", Body=b"a,b,c,d\n")
 
