@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from localaws.services.organizations.service import plan_account_ids
 from scripts.kit.projects import deployments, status
 from scripts.kit.projects import project as projects
 from scripts.kit.stages import Stage
 from scripts.rehearsal import deploying
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.chapters import play
+from scripts.rehearsal.chapters import play, publishing
 from scripts.rehearsal.embedded import embedded_aws
-from scripts.rehearsal.story import Story
+from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.attacks import administrator, build_session, check_denied, role_policy
 from tests.support.notices import EVENTS, arrived, listen
 from tests.support.played import check_played, holders_of
@@ -158,6 +161,57 @@ def test_status_and_history_show_the_stage(story: Story) -> None:
     (one,) = json.loads(shown)["projects"]
     assert [stage["name"] for stage in one["stages"]] == ["staging", "qa", "prod"]
     assert status.IN_SERVICE in {place["endpoint"] for stage in one["stages"] for place in stage["places"]}
+
+
+def test_an_existing_project_gets_a_further_stage_by_an_upgrade(story: Story) -> None:
+    """docs/guides/ml-engineer.md, "Stages between staging and production", on an installation with projects."""
+    codepipeline = story.owner(story.setting.data_science).client("codepipeline")
+    for one in (run for run in story.executions() if run["status"] == "InProgress"):
+        codepipeline.stop_pipeline_execution(
+            pipelineName=story.pipeline_name, pipelineExecutionId=one["pipelineExecutionId"], abandon=True
+        )
+    environment = ("--environment", str(story.environment_path))
+    add_uat(story)
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
+    story.command(manager, "scripts.accounts", *environment, "--invite")
+    story.setting = people.with_units(story.cloud, story.setting)
+    publishing(story)
+    upgrade = ("scripts.upgrade", *environment, "--project", story.project_name)
+    with pytest.raises(StoryFailed) as refused:
+        story.command(story.engineer, *upgrade)
+    values = re.findall(r"--set ([^\s,]+)", f"{refused.value}{refused.value.log}")
+    unit = story.setting.units["uat"]
+    assert sorted(values) == [
+        "ApproveUat=true", f"OrganizationalUnitUatId={unit}", "SageMakerExecutionRoleUatName=sagemaker-role-uat",
+    ]  # fmt: skip
+    story.command(story.engineer, *upgrade, *(part for value in values for part in ("--set", value)))
+    story.execution_id = str(configure(story, "staging", InitialInstanceCount="1"))
+    deploying.before_production(story)
+    assert list(manifest(story)["stages"]) == ["staging", "qa", "uat", "prod"]
+    endpoint = deploying.ask_endpoint(story, "uat", story.setting.targets["uat"], [])
+    assert endpoint["model_package_arn"] == story.model_package_arn
+
+
+def add_uat(story: Story) -> None:
+    """An account for the stage in the organization, and the stage in the environment file."""
+    organizations = story.owner(story.setting.management).client("organizations")
+    account = people.BETWEEN["uat"]
+    plan_account_ids([account])
+    organizations.create_account(AccountName="uat", Email="uat@example.com")
+    unit = f"{people.DEPLOYMENT}/uat"
+    text = story.environment_path.read_text(encoding="utf-8")
+    text = text.replace("  production: multi", f"  uat: {unit}\n  production: multi").replace("[qa]", "[qa, uat]")
+    engineer = f"arn:aws:iam::{story.setting.data_science}:role/{people.ENGINEER}"  # who upgrades must see the product
+    text = text.replace("catalog:\n", f"catalog:\n  principals: ['{engineer}']\n")
+    text += f"  - {{id: '{account}', stage: uat}}\n"  # of invited_accounts, which is the last key
+    story.environment_path.write_text(text, encoding="utf-8")
+    targets, units = story.setting.targets, story.setting.units
+    story.setting = replace(
+        story.setting,
+        targets={"staging": targets["staging"], "qa": targets["qa"], "uat": account, "prod": targets["prod"]},
+        units={**units, "uat": unit},
+        asked=("qa", "uat"),
+    )
 
 
 def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:

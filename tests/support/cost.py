@@ -185,12 +185,12 @@ def transitions() -> int:
     return count
 
 
-def deployment(name: str, compute: str, removes: bool = False) -> Deployment:
+def deployment(name: str, compute: str, removes: bool = False, **given: str) -> Deployment:
     """As 30-project.yaml has it. Actions of one stage with the same RunOrder run side by side.
 
     removes: whether staging is removed after production, which is skipped otherwise
     """
-    resources = made(kit.THIRTY, BuildCompute=compute)
+    resources = made(kit.THIRTY, BuildCompute=compute, **given)
     runs = {
         resource.properties["Name"]: "Lambda" if "LAMBDA" in resource.properties["Environment"]["Type"] else "EC2"
         for resource in resources
@@ -261,6 +261,8 @@ def months() -> Iterator[str]:
             ("each target account, idle", money(monthly(every[kit.TWENTY]) + monthly(every[kit.TWENTY_ONE]))),
             ("each further Region of endpoints", money(monthly(every[kit.TEN]))),
             ("each project, idle and without endpoints", money(project)),
+            ("each stage between staging and production, one endpoint, set as staging is",
+             money(staging.month + monthly(every[kit.FORTY]))),
             ("one installation, one project, one endpoint in each stage, as the seed code has them",
              money(installation + project + staging.month + prod.month)),
         ],
@@ -339,8 +341,14 @@ def one_deployment() -> str:
         + rows("| | " + " | ".join(one.name for one in found) + " |", ([name, *values] for name, values in lines), 3)
         + f"\nThe builds on Lambda compute cost {money(most)} more at the highest price that the lists say.\n"
         f"An update keeps the former fleet beside the new one for {seconds} seconds (`BakeSeconds`) or longer.\n"
-        f"As the seed code has them, both stages together pay {money(fleets)} for it.\n"
+        f"As the seed code has them, both stages together pay {money(fleets)} for it.\n{between()}"
     )
+
+
+def between() -> str:
+    more, rest = deployment("", "lambda", SageMakerExecutionRoleQaName="role-qa"), deployment("", "lambda")
+    minutes, dollars = more.minutes - rest.minutes, money(more.dollars - rest.dollars)
+    return f"Each stage between staging and production adds {minutes} minutes and {dollars}.\n"
 
 
 def waits(one: Deployment) -> str:

@@ -70,8 +70,6 @@ def refuse(args: argparse.Namespace, settings: Settings) -> None:
         raise UserError(
             "source: the chapters push to CodeCommit, and this product's repositories are at a git provider"
         )
-    if further := [stage for stage in settings.stages if stage.optional]:
-        raise UserError(f"units.{further[0].key}: the chapters play staging and production. Leave it out for them")
     same = (args.scientist_profile or args.profile) == (args.approver_profile or args.profile)
     if settings.approval.four_eyes and same:
         raise UserError(
@@ -125,15 +123,16 @@ def accept(args: argparse.Namespace, patience: float = STEP) -> int:
         home.region,
         settings.accounts.management,
         settings.accounts.data_science,
-        {"staging": accounts[Stage.STAGING][0], "prod": accounts[Stage.PROD][0]},
+        {stage.value: listed[0] for stage, listed in accounts.items()},
         {},
+        tuple(stage.value for stage in settings.approval.before),
     )
     folder = claim(args.folder, args.folder, ACCEPTANCE)
     with claimed(folder, ACCEPTANCE), interruptible():
         say("what an earlier acceptance left is removed first")
         if cleaning.clean(by, home, settings, args.project):
             return 1
-        common = tuple(r for r in plan.regions[Stage.STAGING] if r in plan.regions[Stage.PROD])
+        common = tuple(r for r in plan.regions[Stage.PROD] if all(r in listed for listed in plan.regions.values()))
         story = Acceptance(cast, setting, common, folder, args.project, patience)
         return perform(story, args, compared)
 

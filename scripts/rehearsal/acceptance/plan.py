@@ -14,8 +14,9 @@ from scripts.kit.stages import Stage
 from scripts.rehearsal.chapters import OF_A_PROJECT
 from scripts.rehearsal.titles import TITLES
 
-HOURS = 2.0  # that the endpoints stand: four deployments, as long as they may take
-BUILDS, BUILD_MINUTES = 22, 5  # of the chapters; as long as one may take
+HOURS = 2.0  # that the endpoints of two stages stand: four deployments, as long as they may take
+BUILDS, BUILD_MINUTES = 22, 5  # of the chapters with two stages; as long as one may take
+MORE_HOURS, MORE_BUILDS = 1.0, 4  # of each stage between them: four deployments of it, each tested by one build
 BUILD_PRICE = 0.005  # US dollars a minute of general1.small (AWS CodeBuild pricing)
 TRAINING = 0.05  # US dollars: one ml.m5.large for a quarter of an hour, at most
 LISTED = "us-east-1"  # the Region whose prices are in the table at any rate
@@ -43,12 +44,14 @@ class Plan:
     @property
     def cost(self) -> float:
         """In US dollars, at most."""
+        further = len(self.accounts) - 2
+        hours, builds = HOURS + MORE_HOURS * further, BUILDS + MORE_BUILDS * further
         hourly = sum(
             len(self.accounts[stage]) * price(stage, region)
             for stage in self.accounts
             for region in self.regions[stage]
         )
-        return round(HOURS * hourly + BUILDS * BUILD_MINUTES * BUILD_PRICE + TRAINING, 2)
+        return round(hours * hourly + builds * BUILD_MINUTES * BUILD_PRICE + TRAINING, 2)
 
     @property
     def unproven(self) -> list[str]:
@@ -93,7 +96,8 @@ class Plan:
 
 def instance(stage: Stage) -> str:
     """The instance type with which a new project begins."""
-    config = json.loads(read_file(ROOT / f"seed-code/model-deploy/{stage.value}-config.json", LARGEST))
+    named = Stage.STAGING if stage.optional else stage  # such a stage is set as staging is
+    config = json.loads(read_file(ROOT / f"seed-code/model-deploy/{named.value}-config.json", LARGEST))
     return str(config["Parameters"]["InstanceType"])
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from scripts.kit.stages import Stage
-from scripts.rehearsal.acceptance.plan import BUILD_MINUTES, BUILD_PRICE, BUILDS, HOURS, TRAINING, Plan
+from scripts.rehearsal.acceptance.plan import (
+    BUILD_MINUTES,
+    BUILD_PRICE,
+    BUILDS,
+    HOURS,
+    MORE_BUILDS,
+    MORE_HOURS,
+    TRAINING,
+    Plan,
+)
 
 TWO_REGIONS = {Stage.STAGING: ("us-east-1", "eu-west-1"), Stage.PROD: ("us-east-1",)}
 ACCOUNTS = {Stage.STAGING: ("333333333333",), Stage.PROD: ("222222222222", "444444444444")}
@@ -19,6 +28,16 @@ def test_the_cost_is_that_of_every_endpoint_for_the_time_and_of_the_builds() -> 
     assert plan.cost == round(HOURS * (0.056 + 2 * 0.115) + REST, 2)  # ml.t2.medium, ml.m5.large: pipeline/prices.json
     assert plan.unproven == []
     assert plan.lines()[-1] == f"  at most about ${plan.cost:.2f}; all of it is removed at the end"
+
+
+def test_a_stage_between_has_an_endpoint_as_staging_has_and_four_deployments_more() -> None:
+    regions = dict.fromkeys(Stage, ("us-east-1",))
+    two, five = (Plan("p", accounts, regions, BOTH) for accounts in (ACCOUNTS, dict.fromkeys(Stage, ("333333333333",))))
+    assert five.endpoints == dict.fromkeys(Stage, 1)
+    hours = HOURS + 3 * MORE_HOURS
+    builds = (BUILDS + 3 * MORE_BUILDS) * BUILD_MINUTES * BUILD_PRICE
+    assert five.cost == round(hours * (4 * 0.056 + 0.115) + builds + TRAINING, 2) > two.cost
+    assert "  1 endpoint of uat (ml.t2.medium): 333333333333 in us-east-1" in five.lines()
 
 
 def test_more_regions_cost_more_and_a_region_without_known_prices_is_named() -> None:
