@@ -336,6 +336,16 @@ def test_stages_between_staging_and_production_are_there_where_their_unit_is_nam
     assert (alone.units.of(Stage.PREPROD), alone.targets and alone.targets.of(Stage.PREPROD)) == ("", ("555555555555",))
 
 
+def test_production_alone_is_refused_by_name() -> None:
+    for text in (
+        re.sub(r"  staging: ou-.*\n", "", EXAMPLE_SETTINGS, count=1),
+        re.sub(r"  staging: \['.*\n", "", SELF_MANAGED, count=1),
+    ):
+        message = complaint(text)
+        assert "has 1 mistake" in message
+        assert "staging: is missing, and production alone is not offered: an approver decides on what" in message
+
+
 def test_an_approval_is_asked_before_stages_that_are_there() -> None:
     with_qa = EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", QA)
     assert reading.parse(f"{with_qa}approval: {{before: [qa]}}\n", "example").approval.before == (Stage.QA,)

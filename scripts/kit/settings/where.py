@@ -23,6 +23,20 @@ def of_section(section: Section) -> tuple[Stage, ...]:
     return tuple(stage for stage in Stage if not stage.optional or stage.key in section.node)
 
 
+def without_staging(section: Section, form: str) -> bool:
+    """Whether a section names production alone, of which it then complains. form: what to write for staging"""
+    staging, production = Stage.STAGING.key, Stage.PROD.key
+    alone = production in section.node and staging not in section.node
+    if alone:
+        section.known.append(staging)
+        section.complain(
+            staging,
+            "is missing, and production alone is not offered: an approver decides on what a stage before production "
+            f"showed (docs/decisions/0092-two-to-five-stages.md). Write {form}",
+        )
+    return alone
+
+
 def per_stage(stages: Iterable[Stage], read: Callable[[Stage], Value]) -> dict[str, Any]:
     """What PerStage is made of: a value for each of the stages. read: gives it"""
     found = {stage: read(stage) for stage in stages}
@@ -49,7 +63,12 @@ def read_units(section: Section, administrator: Administrator) -> Units:
         "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
         "or names from the root down, such as multi-account-deployment/staging"
     )
-    named = per_stage(of_section(section), lambda stage: section.text(stage.key, UNIT, form))
+    alone = without_staging(section, form)
+
+    def read(stage: Stage) -> str:
+        return "" if alone and stage is Stage.STAGING else section.text(stage.key, UNIT, form)
+
+    named = per_stage(of_section(section), read)
     above = unit_above(named["staging"], named["production"]) if administrator == "delegated" else ""
     units = Units(**named, data_science=section.text("data_science", UNIT, form, default=above))
     section.finish()
@@ -81,8 +100,12 @@ def unit_above(staging: str, production: str) -> str:
 
 def read_targets(section: Section, data_science: str) -> Targets:
     form = 'account ids of 12 digits in quotes, such as "333333333333"'
-    read = per_stage(of_section(section), lambda stage: section.texts(stage.key, ACCOUNT, form, required=True))
-    targets = Targets(**read)
+    alone = without_staging(section, f"a list with {form}")
+
+    def read(stage: Stage) -> tuple[str, ...]:
+        return () if alone and stage is Stage.STAGING else section.texts(stage.key, ACCOUNT, form, required=True)
+
+    targets = Targets(**per_stage(of_section(section), read))
     section.finish()
     seen = {data_science: "the data science account, which runs no models"}
     for stage in targets.stages:
