@@ -148,7 +148,7 @@ def test_without_a_rehearsal_to_compare_with_nothing_is_sent(kept: Kept, capsys:
 
 def test_four_eyes_need_two_people(kept: Kept, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "environment.yaml"
-    file.write_text(Path(kept.options[1]).read_text() + "approval: {four_eyes: true}\n")
+    file.write_text(Path(kept.options[1]).read_text().replace("approval: {", "approval: {four_eyes: true, "))
     given = ("--environment", str(file), "--scientist-profile", "approver", "--yes")
     assert kept.accept(*given) == 1
     assert "approval.four_eyes: who approved the version may not approve its deployment" in capsys.readouterr().err
