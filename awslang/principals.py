@@ -26,6 +26,7 @@ class Principal:
     session_keys: further condition keys of a role session, which the service sets that delivered the credentials
         (codebuild:ProjectArn); in lower case
     unique_id: for a role session, the role's; a role that is created again under its name has another
+    vpc: for a caller whose requests to Amazon S3 go through a VPC endpoint, the ids of the VPC and of the endpoint
     """
 
     kind: Literal["root", "user", "role", "service", "federated", "anonymous"]
@@ -39,6 +40,7 @@ class Principal:
     source: Mapping[str, str] = field(default_factory=dict)
     session_keys: Mapping[str, str] = field(default_factory=dict)
     unique_id: str = ""
+    vpc: tuple[str, str] = ("", "")
 
     def through(self, service: str) -> Principal:
         """The same caller, with its request forwarded by a service (cloudformation.amazonaws.com)."""

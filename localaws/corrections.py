@@ -368,5 +368,29 @@ CORRECTIONS = (
     Correction("order-of-parts", "s3", "takes parts in any order", "S3 API Reference, CompleteMultipartUpload"),
     Correction("copy-to-itself", "s3", "takes a copy that changes nothing", "S3 API Reference, CopyObject"),
     Correction("key-of-s3", "s3", "names no key where a request names none", "S3 API Reference, PutObject"),
+    Correction(
+        "endpoint-of-nothing",
+        "ec2",
+        "takes a VPC endpoint of a service that does not exist, and a route table that does not",
+        "Amazon EC2 API Reference, CreateVpcEndpoint",
+    ),
+    Correction(
+        "gateway-by-default",
+        "ec2",
+        "shows no type of a VPC endpoint that is made without one",
+        "Amazon EC2 API Reference, CreateVpcEndpoint",
+    ),
+    Correction(
+        "endpoint-that-is-gone",
+        "ec2",
+        "goes on showing a deleted VPC endpoint",
+        "Amazon EC2 API Reference, DeleteVpcEndpoints",
+    ),
+    Correction(
+        "route-to-a-gateway",
+        "ec2",
+        "writes no route where a route table is added later",
+        "AWS PrivateLink Guide, Gateway endpoints for Amazon S3",
+    ),
     Correction("no-tags", "s3", "breaks at an empty set", "S3 API Reference, PutObjectTagging"),
 )

@@ -51,6 +51,7 @@ INVALID = {
         "that the next token you provide is the token returned by a previous call.",
         "CodePipeline API Reference, ListPipelines"),
     "dynamodb": Invalid("ValidationException", "Invalid NextToken", COMMON.format("DynamoDB")),
+    "ec2": Invalid("InvalidNextToken", "The specified NextToken is not valid.", "EC2 API Reference, Error codes"),
     "ecr": Invalid("InvalidParameterException", "Invalid parameter at 'nextToken'",
         "Amazon ECR API Reference, DescribeRepositories"),
     "events": Invalid("ValidationException", "Invalid NextToken", COMMON.format("EventBridge")),

@@ -44,6 +44,10 @@ QUERY: dict[Reason, Words] = {
     "late": ("SignatureDoesNotMatch", 403, "Signature expired"),
     "early": ("SignatureDoesNotMatch", 403, "Signature not yet current"),
 }  # fmt: skip
+NOT_VALIDATED: Words = ("AuthFailure", 401, "AWS was not able to validate the provided access credentials")
+EC2: dict[Reason, Words] = {  # "Error codes for the Amazon EC2 API"
+    **QUERY, "unknown key": NOT_VALIDATED, "token": NOT_VALIDATED, "mismatch": NOT_VALIDATED,
+}  # fmt: skip
 JSON: dict[Reason, Words] = {
     "missing": ("MissingAuthenticationTokenException", 400, "Missing Authentication Token"),
     "malformed": ("IncompleteSignatureException", 400, QUERY["malformed"][2]),
@@ -54,12 +58,13 @@ JSON: dict[Reason, Words] = {
     "late": ("InvalidSignatureException", 400, QUERY["late"][2]),
     "early": ("InvalidSignatureException", 400, QUERY["early"][2]),
 }
+WORDS = {"s3": S3, "ec2": EC2}
 
 
 def refusal(service: str, reason: Reason, detail: str = "") -> AwsError:
     """The service's error. detail: what its message adds; S3's messages stand alone, but for a malformed header."""
     protocol = protocol_of(service)
-    code, status, message = (S3 if service == "s3" else QUERY if protocol == "query" else JSON)[reason]
+    code, status, message = WORDS.get(service, QUERY if protocol == "query" else JSON)[reason]
     if protocol.startswith("rest"):
         status = 403 if service != "s3" else status
     if detail and (service != "s3" or reason == "malformed"):

@@ -33,6 +33,7 @@ SERVICES: dict[str, tuple[str, str]] = {
     "codepipeline": ("localaws.services.codepipeline", "codepipeline"),
     "codestar-connections": ("localaws.services.codeconnections", "codestar_connections"),
     "dynamodb": ("localaws.services.dynamodb", "dynamodb"),
+    "ec2": ("localaws.services.ec2", "ec2"),
     "ecr": ("localaws.services.ecr", "ecr"),
     "events": ("localaws.services.events", "events"),
     "iam": ("localaws.services.iam", "iam"),

@@ -19,9 +19,9 @@ TABLE = Path(__file__).with_name("actions.json")
 PREFIXES = (
     "account",
     "application-autoscaling", "cloudformation", "cloudtrail", "cloudwatch", "codebuild", "codecommit",
-    "codeconnections", "codepipeline", "codestar-connections", "dynamodb", "ecr", "events", "iam", "kms", "lambda",
-    "logs", "organizations", "pricing", "s3", "sagemaker", "secretsmanager", "servicecatalog", "servicequotas", "sns",
-    "sqs", "ssm", "states", "sts", "tag",
+    "codeconnections", "codepipeline", "codestar-connections", "dynamodb", "ec2", "ecr", "events", "iam", "kms",
+    "lambda", "logs", "organizations", "pricing", "s3", "sagemaker", "secretsmanager", "servicecatalog",
+    "servicequotas", "sns", "sqs", "ssm", "states", "sts", "tag",
 )  # fmt: skip
 # Actions that AWS documents elsewhere, with the resource types they act on.
 ADDED: dict[str, dict[str, list[str]]] = {

@@ -4,7 +4,8 @@ Pure: it is given the request and every policy that applies to it. The pages fol
 IAM User Guide: "How AWS enforcement code logic evaluates requests to allow or deny access",
 "Policy evaluation for requests within a single account", "Cross-account policy evaluation logic",
 "AWS JSON policy elements: Principal" and "NotPrincipal", "Permissions boundaries for IAM entities";
-"SCP evaluation" (AWS Organizations User Guide); "Key policies in AWS KMS" (KMS Developer Guide).
+"SCP evaluation" (AWS Organizations User Guide); "Key policies in AWS KMS" (KMS Developer Guide); "Control access to VPC
+endpoints using endpoint policies" (AWS PrivateLink Guide).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ Layer = Literal[
     "role trust policy",
     "service control policy",
     "resource control policy",
+    "VPC endpoint policy",
     "root user",
 ]
 Levels = tuple[tuple[Policy, ...], ...]  # one entry for each level, from the organization's root to the account
@@ -54,6 +56,7 @@ class Policies:
 
     resource: the policy of the resource, a role's trust policy, or a key policy; None without one
     resource_kind: trust and key policies must allow the request themselves
+    endpoint: the policy of the VPC endpoint through which the request comes; None without one
     service_control, resource_control: per level; () where the organization has them switched off
     management_account: of the organization; its principals are exempt from service control
         policies and its resources from resource control policies
@@ -64,6 +67,7 @@ class Policies:
     session: tuple[Policy, ...] | None = None
     resource: Policy | None = None
     resource_kind: Literal["resource", "trust", "key"] = "resource"
+    endpoint: Policy | None = None
     service_control: Levels = ()
     resource_control: Levels = ()
     management_account: str = ""
@@ -254,6 +258,8 @@ def decide(request: AuthorizationRequest, policies: Policies) -> Decision:
     """Whether the request is allowed, by which statements, or what denies it or is missing."""
     if denied := _explicit_deny(request, policies):
         return Decision(False, "explicit deny", denied.layer, (denied,))
+    if policies.endpoint is not None and (kept := kept_by_endpoint(request, policies.endpoint)):
+        return kept
     gate: tuple[tuple[bool, Levels, Layer], ...] = (
         (bound_by_resource_control(request, policies), policies.resource_control, "resource control policy"),
         (bound_by_service_control(request, policies), policies.service_control, "service control policy"),
@@ -275,6 +281,15 @@ def decide(request: AuthorizationRequest, policies: Policies) -> Decision:
     if same_account and grant == Grant.DIRECT:
         return _allowed(by_resource)
     return _by_identity(request, policies, by_resource, needs_identity=not (same_account and grant == Grant.ROLE))
+
+
+def kept_by_endpoint(request: AuthorizationRequest, policy: Policy) -> Decision | None:
+    """The refusal of a VPC endpoint's policy, which grants nothing and limits what goes through; None for none."""
+    covering = [one for one in policy.statements if covers(one, request) and named(one, request) != Grant.NOT]
+    if denying := [one for one in covering if one.effect == "Deny"]:
+        found = Deciding("VPC endpoint policy", policy, denying[0])
+        return Decision(False, "explicit deny", "VPC endpoint policy", (found,))
+    return None if covering else _implicit("VPC endpoint policy", (policy,), request)
 
 
 def _by_identity(

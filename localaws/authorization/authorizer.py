@@ -27,6 +27,7 @@ from localaws.cloud import Cloud, Session
 from localaws.service import Need
 
 CODES = {"sns": ("AuthorizationError", 403), "sagemaker-runtime": ("AccessDeniedException", 403)}
+CODES["ec2"] = ("UnauthorizedOperation", 403)
 CODES |= dict.fromkeys(("iam", "sts", "s3", "cloudformation", "cloudwatch"), ("AccessDenied", 403))
 # What a service answers when it cannot act as a role that was passed to it.
 CANNOT_ASSUME: dict[str, tuple[str, str]] = {
@@ -91,6 +92,7 @@ class Asker:
             session=session or None,
             resource=resource,
             resource_kind=kind,
+            endpoint=state.endpoint_policy(principal) if service == "s3" else None,
             service_control=organization.levels(principal.account, "SERVICE_CONTROL_POLICY") if organization else (),
             resource_control=owner.levels(need.account, "RESOURCE_CONTROL_POLICY") if owner and controlled else (),
             management_account=organization.management if organization else (owner.management if owner else ""),

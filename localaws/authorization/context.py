@@ -92,6 +92,7 @@ def _source(principal: Principal, organization_of: Belongs) -> dict[str, tuple[s
 
 def of_request(principal: Principal, region: str, service: str, through: str = "") -> dict[str, tuple[str, ...]]:
     """How and when it came; through: a service that asks on the caller's behalf for this need only."""
+    vpc, endpoint = principal.vpc if service == "s3" else ("", "")
     now = datetime.now(UTC)
     via = (*principal.called_via, through) if through else principal.called_via
     keys: dict[str, tuple[str, ...]] = {
@@ -103,6 +104,8 @@ def of_request(principal: Principal, region: str, service: str, through: str = "
     }
     if via:
         keys |= {"aws:calledvia": via, "aws:calledviafirst": via[:1], "aws:calledvialast": via[-1:]}
+    elif endpoint:  # in place of the address (AWS PrivateLink Guide, "Gateway endpoints for Amazon S3")
+        keys |= {"aws:sourcevpc": (vpc,), "aws:sourcevpce": (endpoint,)}
     elif principal.kind != "service":
         keys["aws:sourceip"] = ("127.0.0.1",)
     return keys

@@ -184,3 +184,14 @@ def resource_policy(cloud: Cloud, arn: str) -> Policy | None:
     """The resource's own policy, as its service declares it; None without one."""
     own = registry.access(arn.split(":")[2]).policy if arn.count(":") >= 5 else None
     return own(cloud, arn) if own else None
+
+
+def endpoint_policy(principal: Principal) -> Policy | None:
+    """Of the VPC endpoint through which the caller reaches Amazon S3; one that is gone allows nothing."""
+    _, endpoint = principal.vpc
+    if not endpoint:
+        return None
+    found = next((one for all in moto_bridge.every("ec2") if (one := all.vpc_end_points.get(endpoint))), None)
+    if found is None:
+        return Policy(f"of {endpoint}, which is deleted", principal.account, ())
+    return parse(found.policy_document, f"of {endpoint}", principal.account, "resource")

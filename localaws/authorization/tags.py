@@ -61,6 +61,11 @@ LISTINGS: dict[str, tuple[Listing, ...]] = {
     ),
     "codestar-connections": by_arn("ResourceArn", "Tags"),
     "dynamodb": by_arn("ResourceArn", "Tags", "list_tags_of_resource"),
+    "ec2": (
+        Listing(
+            "[a-z-]+/(?P<id>.+)", "describe_tags", {"Filters": [{"Name": "resource-id", "Values": ["{id}"]}]}, ("Tags",)
+        ),
+    ),
     "ecr": by_arn("resourceArn", "tags"),
     "events": by_arn("ResourceARN", "Tags"),
     "iam": (

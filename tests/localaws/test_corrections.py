@@ -24,12 +24,19 @@ from localaws.services.s3 import destinations
 from localaws.services.sns import delivery
 from localaws.services.sqs import service as sqs
 from scripts.rehearsal.embedded import embedded_aws
-from tests.support import corrections_answers, corrections_operation, corrections_requests, corrections_storage
+from tests.support import (
+    corrections_answers,
+    corrections_network,
+    corrections_operation,
+    corrections_requests,
+    corrections_storage,
+)
 from tests.support.authorization import allow, session
 from tests.support.corrections_world import PROBES, A, B, World, refusal
 from tests.support.waiting import until
 
 assert corrections_answers  # they fill PROBES
+assert corrections_network
 assert corrections_operation
 assert corrections_requests
 assert corrections_storage

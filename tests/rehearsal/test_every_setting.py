@@ -20,6 +20,7 @@ from pipeline.combinations import in_place
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import Payload
 from pipeline.settings import WRITTEN_HERE, problems_of
+from scripts.rehearsal.network import make_network
 from tests.support import ROOT, monitoring
 from tests.support.endpoint_stack import DATA, TEMPLATE, Place, target_account
 from tests.support.every_setting import (
@@ -31,7 +32,6 @@ from tests.support.every_setting import (
     CAPTURED,
     KINDS,
     NAMES,
-    NETWORK,
     RIGHTS,
     ROWS,
     SCALED,
@@ -44,6 +44,7 @@ from tests.support.every_setting import (
 )
 from tests.support.played import check_played, holders_of
 from tests.support.roles import allow_everything, trust_policy
+from tests.support.sagemaker_world import BUCKET, OTHER, REGION
 from tests.support.waiting import until
 
 DECLARED = declared_parameters((ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8"))
@@ -60,9 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         trust = trust_policy({"Service": "sagemaker.amazonaws.com"})
         iam.create_role(RoleName="sagemaker-role-other", AssumeRolePolicyDocument=trust)
         allow_everything(iam, "sagemaker-role-other")
-        for name, value in NETWORK.items():
-            parameter = f"/sagemaker-multi-account/endpoints/{name}"
-            found.there("ssm").put_parameter(Name=parameter, Value=value, Type="String")
+        make_network(found.cloud.root(OTHER, REGION), (BUCKET, DATA))
         found.there("cloudwatch").put_metric_alarm(
             AlarmName="mine", Namespace="Mine", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
             Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",

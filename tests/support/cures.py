@@ -113,7 +113,8 @@ WORDS = frozenset(
     {
         "approvals-unheard", "approvers-none", "boundary-missing", "catalog-twice", "config-missing",
         "config-wrong", "connection-missing", "connection-pending", "data-science-account", "domain-missing",
-        "domain-role", "domain-status", "endpoint-taken-back", "group-accounts", "model-bucket-deny",
+        "domain-role", "domain-status", "endpoint-taken-back", "group-accounts", "model-bucket-deny", "network-parts",
+        "network-unnamed", "network-zones",
         "model-bucket-untagged", "model-role-reads", "organization-features", "organization-management",
         "organization-missing", "pipeline-missing", "policy-size", "portfolio-share", "project-absent",
         "project-connection", "project-name", "project-regions",

@@ -3,7 +3,7 @@
 CreateDomain, DescribeDomain, ListDomains, UpdateDomain, DeleteDomain, EnableSagemakerServicecatalogPortfolio,
 DisableSagemakerServicecatalogPortfolio and GetSagemakerServicecatalogPortfolioStatus (SageMaker API
 Reference, the page of each operation). A domain is in service at once, and has user profiles (user_profiles.py), but
-no spaces or applications. Its VPC and subnets are taken as they are named: there is no Amazon EC2 here. That the
+no spaces or applications. Its VPC and subnets are taken as they are named. That the
 console makes AWS's roles when project templates are turned on is not part of these operations (Developer Guide,
 "Granting SageMaker Studio Permissions Required to Use Projects").
 """

@@ -148,7 +148,7 @@ def work(execution: Execution, job: processing.Job, does: Callable[[Session], st
         role = execution.definition["RoleArn"]
         session = base.service_role(execution.cloud, role, execution.region, execution.account, job.arn)
         images.pull(session, job.shown["AppSpecification"]["ImageUri"])
-        said = does(session)
+        said = does(processing.enter_vpc(session, execution.definition.get("NetworkConfig", {})))
     except (AwsError, ClientError, JobFailed, monitor_analysis.NotAnalysed, monitor_quality.NoMeasure) as error:
         reason = error.message if isinstance(error, AwsError) else str(error)
         processing.end(execution.cloud, job, "Failed", reason)

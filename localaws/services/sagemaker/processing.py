@@ -26,7 +26,7 @@ from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.ecr.images import TAGS
-from localaws.services.sagemaker import base, images, lineage_records, logs, storage
+from localaws.services.sagemaker import base, images, lineage_records, logs, storage, vpc
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.containers import ML, Container, NotInstalled
 from localaws.services.sagemaker.jobs import DEFECT, JobFailed, Jobs, Kind
@@ -179,6 +179,14 @@ def end(cloud: Cloud, job: Job, status: str, reason: str) -> None:
     announce(cloud, job)
 
 
+def enter_vpc(session: Session, network: dict[str, Any]) -> Session:
+    """The session as it is in the job's VPC; the same where it has none."""
+    try:
+        return vpc.enter(session, network["VpcConfig"]) if "VpcConfig" in network else session
+    except vpc.OutOfReach as error:
+        raise JobFailed(f"ClientError: {error}") from error
+
+
 def process(cloud: Cloud, job: Job, session: Session, image: str, ml: Path) -> None:
     """Download, run, upload; JobFailed with the reason where one of them fails."""
     shown = job.shown
@@ -186,6 +194,7 @@ def process(cloud: Cloud, job: Job, session: Session, image: str, ml: Path) -> N
         images.pull(session, shown["AppSpecification"]["ImageUri"])
     except AwsError as error:
         raise JobFailed(f"ClientError: Cannot pull the image: {error.message}") from error
+    session = enter_vpc(session, shown.get("NetworkConfig", {}))
     write_configuration(shown, ml)
     for item in shown.get("ProcessingInputs", []):
         download(session, shown["RoleArn"], item["S3Input"], ml)

@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.containers import process
-from localaws.services.sagemaker import base, images, logs, own_servers, storage
+from localaws.services.sagemaker import base, images, logs, own_servers, storage, vpc
 from localaws.services.sagemaker.models import Container, Model, Models
 from localaws.services.sagemaker.shared import Running, Shared, StartFailed, identity
 
@@ -189,9 +189,9 @@ def start_server(
     folder = cloud.folder / "endpoints" / account / region / endpoint / f"{variant}-{instance}"
     folder.mkdir(parents=True)
     session = open_session(cloud, model.role, region, account)
-    if "VpcConfig" in model.shown:
-        enter_vpc(session)
     pull(session, model.container.image)
+    if "VpcConfig" in model.shown:
+        session = enter_vpc(session, model.shown["VpcConfig"])
     content = download(session, model.container) if model.container.data_url else b""
     shared, same = cloud.state(Shared, "", ""), identity(model.container, content)
     running = shared.join(same)
@@ -249,21 +249,11 @@ def open_session(cloud: Cloud, role: str, region: str, account: str) -> Session:
         raise StartFailed(error.message) from error
 
 
-# SageMaker Developer Guide, "Give SageMaker AI Hosted Endpoints Access to Resources in Your Amazon VPC".
-VPC_ACTIONS = (
-    "CreateNetworkInterface", "CreateNetworkInterfacePermission", "DeleteNetworkInterface",
-    "DeleteNetworkInterfacePermission", "DescribeDhcpOptions", "DescribeNetworkInterfaces", "DescribeSecurityGroups",
-    "DescribeSubnets", "DescribeVpcs",
-)  # fmt: skip
-
-
-def enter_vpc(session: Session) -> None:
-    """StartFailed unless the role may give the container a network interface. Whether subnets exist is not known."""
+def enter_vpc(session: Session, config: dict[str, Any]) -> Session:
     try:
-        for action in VPC_ACTIONS:
-            session.permit(f"ec2:{action}", "*")
-    except AwsError as error:
-        raise StartFailed(f"The execution role cannot use the model's VPC: {error.message}") from error
+        return vpc.enter(session, config)
+    except vpc.OutOfReach as error:
+        raise StartFailed(str(error)) from error
 
 
 def pull(session: Session, image: str) -> None:

@@ -16,6 +16,7 @@ from scripts.kit.doctor.facts import (
     further,
     hosted,
     limits,
+    networks,
     organization,
     projects,
     roles,
@@ -31,6 +32,7 @@ from scripts.kit.doctor.facts.data_science import DataScience
 from scripts.kit.doctor.facts.further import Further
 from scripts.kit.doctor.facts.hosted import Hosted
 from scripts.kit.doctor.facts.limits import Limits
+from scripts.kit.doctor.facts.networks import StageNetwork
 from scripts.kit.doctor.facts.organization import Organization
 from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.facts.self_managed import SelfManaged
@@ -48,7 +50,7 @@ FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
     "boundary",
 )  # fmt: skip
-THEN = ("projects", "connections", "targets", "endpoints", "self_managed", "further", "access")
+THEN = ("projects", "connections", "targets", "networks", "endpoints", "self_managed", "further", "access")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -162,6 +164,10 @@ class Snapshot:
     def targets(self) -> tuple[Target, ...]:
         codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
         return targets.gather(self.reader, self.settings, self.organization, self.regions, codes, self.target_sets)
+
+    @cached_property
+    def networks(self) -> tuple[StageNetwork, ...]:
+        return networks.gather(self.reader, self.settings, self.organization, self.projects, self.regions)
 
     @cached_property
     def endpoints(self) -> Any:

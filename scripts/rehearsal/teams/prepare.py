@@ -12,10 +12,9 @@ from typing import Any
 
 from localaws.services.ecr.images import IMAGE, MANIFEST, PULL
 from scripts.kit.console import say
+from scripts.rehearsal.network import make_network
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams.repositories import IN_A_BUCKET, IN_A_VPC, OWN, TRAINING, read_toml
-
-NETWORK = {"subnet-1": "subnet-0a1b", "subnet-2": "subnet-0c2d", "security-group": "sg-0e3f"}
 
 
 def environment(story: Story) -> str:
@@ -37,9 +36,8 @@ def prepare(story: Story) -> None:
                     {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
                 )
                 root.client("s3").create_bucket(Bucket=f"endpoint-data-{account}-{region}", **elsewhere)
-            for name, value in NETWORK.items() if vpc else ():
-                path = f"/sagemaker-multi-account/endpoints/{name}"
-                root.client("ssm").put_parameter(Name=path, Value=value, Type="String")
+            if vpc:
+                make_network(root)
 
 
 def push_image(story: Story) -> None:

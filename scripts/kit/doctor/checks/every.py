@@ -16,6 +16,7 @@ from scripts.kit.doctor.checks import (
     launch,
     limits,
     models,
+    networks,
     organization,
     pipelines,
     projects,
@@ -34,7 +35,7 @@ from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
     organization, units, regions, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
-    self_managed, rules, projects, pipelines, training, endpoints, models, further, configs, could, trusting,
+    networks, self_managed, rules, projects, pipelines, training, endpoints, models, further, configs, could, trusting,
     could_target,
 )  # fmt: skip
 

@@ -1,0 +1,79 @@
+"""The network of a target account's endpoints, broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from scripts.kit.doctor.facts.networks import NAMED
+from scripts.rehearsal.network import Made, make_network
+from tests.kit.doctor.cases import case
+from tests.support.doctor_world import REGION, World
+
+FIRST, SECOND, GROUP = NAMED
+
+
+@contextmanager
+def network(world: World) -> Iterator[Made]:
+    """Endpoints may run in a VPC, and the account of staging has one, whose policy names the buckets."""
+    root, head = world.cloud.root(world.staging, REGION), "administrator:"
+    made = make_network(root, (world.models, f"endpoint-data-{world.staging}-{REGION}"))
+    with world.environment(head, f"endpoints: {{vpc: true, data_bucket: account}}\n{head}"):
+        yield made
+    root.client("ssm").delete_parameters(Names=list(NAMED))
+
+
+def ec2_of(world: World) -> Any:
+    return world.client("ec2", world.staging)
+
+
+@contextmanager
+def named(world: World, parameter: str, value: str) -> Iterator[None]:
+    with network(world):
+        world.client("ssm", world.staging).put_parameter(Name=parameter, Value=value, Overwrite=True)
+        yield
+
+
+@case("network-unnamed", "aws ssm put-parameter --type String --name /sagemaker-multi-account/endpoints/security-group")
+def _(world: World) -> Iterator[None]:
+    with network(world):
+        world.client("ssm", world.staging).delete_parameter(Name=GROUP)
+        yield
+
+
+@case("network-parts", "name subnets and a security group of one VPC")
+def _(world: World) -> Iterator[None]:
+    with named(world, FIRST, "subnet-0a1b2c3d"):
+        yield
+
+
+@case("network-zones", "name a subnet of another zone")
+def _(world: World) -> Iterator[None]:
+    with network(world) as made:
+        ssm = world.client("ssm", world.staging)
+        ssm.put_parameter(Name=SECOND, Value=made.subnets[0], Overwrite=True)
+        yield
+
+
+@case("network-s3", "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-")
+def _(world: World) -> Iterator[None]:
+    """Every way is cut: the names, the route of the second subnet, the rule of the group."""
+    with network(world) as made:
+        ec2 = ec2_of(world)
+        ec2.modify_vpc_attribute(VpcId=made.vpc, EnableDnsHostnames={"Value": False})
+        table = ec2.create_route_table(VpcId=made.vpc)["RouteTable"]["RouteTableId"]
+        ec2.associate_route_table(RouteTableId=table, SubnetId=made.subnets[1])
+        [group] = ec2.describe_security_groups(GroupIds=[made.group])["SecurityGroups"]
+        rules = [{name: rule[name] for name in ("IpProtocol", "FromPort", "ToPort", "PrefixListIds")}
+                 for rule in group["IpPermissionsEgress"]]  # fmt: skip
+        ec2.revoke_security_group_egress(GroupId=made.group, IpPermissions=rules)
+        yield
+
+
+@case("network-policy", "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-")
+def _(world: World) -> Iterator[None]:
+    with network(world) as made:
+        policy = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}}'
+        ec2_of(world).modify_vpc_endpoint(VpcEndpointId=made.endpoint, PolicyDocument=policy)
+        yield
