@@ -200,7 +200,7 @@ def test_autoscaling_under_other_settings(place: Place) -> None:
 
 
 def test_a_drifted_iris_raises_the_alarm_and_one_like_the_training_data_does_not(place: Place) -> None:
-    settings = monitoring.with_baseline(place, "p-9")
+    settings = {**monitoring.with_baseline(place, "p-9"), **VPC}
     assert said_by_build({}, settings) == []
     assert place.push("p-9", **settings) == "CREATE_COMPLETE"
     monitoring.ask(place, "p-9", 0.0)
