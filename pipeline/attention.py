@@ -23,6 +23,7 @@ SWITCHED_OFF = {
     "DataCaptureS3Uri": ("", "data capture is switched off", "captured data go elsewhere"),
     "MonitorHours": ("0", "the monitor of data quality is switched off", ""),
     "AdditionalAlarmName": ("", "the additional alarm is switched off", "the additional alarm is another one"),
+    "DataKmsKeyId": ("", "captured data and answers lose their own key", "the key of captured data is another one"),
     "VolumeKmsKeyId": ("", "the volumes lose their own key", "the key of the volumes is another one"),
     "MaximumInstanceCount": ("0", "autoscaling is switched off", ""),
     "VpcSecurityGroupIds": ("", "the security groups are taken away", "the security groups are others"),

@@ -35,6 +35,7 @@ OF_IMAGE = {
 # What a serverless endpoint lacks, each with the only value that it may have.
 NOT_SERVERLESS = {
     "DataCaptureS3Uri": ("", "cannot capture data"),
+    "DataKmsKeyId": ("", "keeps no data"),
     "VpcSubnetIds": ("", "cannot run in a VPC"),
     "VpcSecurityGroupIds": ("", "cannot run in a VPC"),
     "EnableNetworkIsolation": ("false", "cannot isolate its container"),
@@ -50,6 +51,7 @@ NOT_SERVERLESS = {
 # What a batch stage lacks, the same way: its Model is asked by transform jobs.
 NOT_BATCH = {
     "DataCaptureS3Uri": ("", "capture no data"),
+    "DataKmsKeyId": ("", "write with the encryption of the bucket"),
     "MaximumInstanceCount": ("0", "keep their instances"),
     "TrafficRoutingType": ("ALL_AT_ONCE", "have no traffic that moves"),
     "VolumeSizeInGB": ("", "choose no size of a volume"),
@@ -237,6 +239,8 @@ def asynchronous(values: Mapping[str, str]) -> Broken:
         )
     if values["EndpointKind"] != "asynchronous" and given:
         yield "AsyncOutputS3Uri", 'only an asynchronous endpoint puts answers there. Write ""'
+    if values["EndpointKind"] == "real-time" and values["DataKmsKeyId"] and not values["DataCaptureS3Uri"]:
+        yield "DataKmsKeyId", 'no data are kept that it could encrypt. Write "", or "account" as DataCaptureS3Uri'
 
 
 def traffic(values: Mapping[str, str]) -> Broken:

@@ -23,7 +23,7 @@ FIRST = 1  # of a stack from before the parameter: the weight that its configura
 SHAPING = (
     "ModelPackageName", "SageMakerExecutionRoleName", "EndpointKind", "InstanceType", "InitialInstanceCount",
     "ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency", "AsyncOutputS3Uri",
-    "DataCaptureS3Uri", "DataCapturePercentage", "ContainerStartupHealthCheckTimeoutInSeconds",
+    "DataCaptureS3Uri", "DataCapturePercentage", "DataKmsKeyId", "ContainerStartupHealthCheckTimeoutInSeconds",
     "ModelDataDownloadTimeoutInSeconds",
     "VolumeSizeInGB", "VpcSubnetIds", "VpcSecurityGroupIds", "VolumeKmsKeyId", "EnableNetworkIsolation",
     "InferenceAmiVersion", "ModelServerWorkers", "BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType",

@@ -133,8 +133,8 @@ RESOURCES = {
     "BatchFailures": Resource("alarm batch-failures", exists=by_batch),
     "Monitor": Resource(
         "monitor of data quality",
-        ("MonitorBaseline", "MonitorInstanceType", "SageMakerExecutionRoleName", "DataCaptureS3Uri", "VpcSubnetIds",
-         "VpcSecurityGroupIds"),
+        ("MonitorBaseline", "MonitorInstanceType", "SageMakerExecutionRoleName", "DataCaptureS3Uri", "DataKmsKeyId",
+         "VpcSubnetIds", "VpcSecurityGroupIds"),
         monitored, says=lambda values: f"every {int(values['MonitorHours'])} h",
     ),
     "Drift": Resource(

@@ -361,3 +361,14 @@ def test_a_stage_that_is_not_there_has_no_regions_accounts_or_unit_of_another() 
     same = QA.replace("ou-ab12-qaqa3333", "ou-ab12-stag1111")
     text = EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", same)
     assert "units.qa (line" in complaint(text) or "is the staging unit. Every stage" in complaint(text)
+
+
+def test_a_data_key_is_an_alias_of_the_account_and_needs_data() -> None:
+    found = reading.parse(f"{EXAMPLE_SETTINGS}\nendpoints: {{data_bucket: account, data_key: alias/data}}", "example")
+    assert found.endpoints == model.Endpoints("account", data_key="alias/data")
+    assert "endpoints.data_key: a key, and there is no data. Write data_bucket" in complaint(
+        f"{EXAMPLE_SETTINGS}\nendpoints: {{data_key: alias/data}}"
+    )
+    for wrong in ("data", "alias/aws/s3", "arn:aws:kms:us-east-1:222222222222:alias/data"):
+        text = f"{EXAMPLE_SETTINGS}\nendpoints: {{data_bucket: account, data_key: '{wrong}'}}"
+        assert "is not the alias of a key, such as alias/endpoint-data" in complaint(text)

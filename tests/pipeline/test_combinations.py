@@ -109,6 +109,7 @@ def test_autoscaling_alone_on_the_burstable_instance_that_projects_start_with_is
         ("TrafficRoutingType", "LINEAR", "moves its traffic at once"),
         ("VolumeSizeInGB", "64", "has no volume"),
         ("VolumeKmsKeyId", "alias/models", "has no volume"),
+        ("DataKmsKeyId", "alias/data", "keeps no data"),
         ("ContainerStartupHealthCheckTimeoutInSeconds", "900", "has no instances that start"),
         ("ModelDataDownloadTimeoutInSeconds", "900", "has no instances that start"),
         ("InferenceAmiVersion", "al2-ami-sagemaker-inference-gpu-2", "has no instances of a machine image"),
@@ -259,7 +260,8 @@ def test_office_hours_have_two_times_and_a_number_between_those_of_autoscaling(
 OTHER = {  # of each setting a value that is not its default
     "InstanceType": "ml.m5.xlarge", "AdditionalAlarmName": "mine", "EnableNetworkIsolation": "true",
     "DataCaptureS3Uri": "account", "VpcSubnetIds": "subnet-1a2b", "VpcSecurityGroupIds": "sg-1a2b",
-    "VolumeKmsKeyId": "alias/volumes", "ServerlessMemorySizeInMB": "4096", "TrafficRoutingType": "LINEAR",
+    "VolumeKmsKeyId": "alias/volumes", "DataKmsKeyId": "alias/data",
+    "ServerlessMemorySizeInMB": "4096", "TrafficRoutingType": "LINEAR",
     "DataCapturePercentage": "20", "TrafficStepPercentage": "20", "AsyncOutputS3Uri": "s3://bucket/answers",
     "ContainerStartupHealthCheckTimeoutInSeconds": "900", "ModelDataDownloadTimeoutInSeconds": "900",
     "VolumeSizeInGB": "64", "EndpointKind": "serverless", "ModelServerWorkers": "2",

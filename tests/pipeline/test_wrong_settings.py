@@ -153,6 +153,9 @@ ROWS = (
     ),
     setting("VpcSecurityGroupIds", "default", "empty, account, or at most 5", "sg-1a2b3c4d", VpcSubnetIds="account"),
     setting("VolumeKmsKeyId", "my key", "empty, or the id, alias or ARN of a KMS key", "alias/models"),
+    setting("DataKmsKeyId", "alias/my key", "empty, or the id, alias or ARN of a KMS key", "alias/endpoint-data",
+        DataCaptureS3Uri="account"),
+    together("DataKmsKeyId", "alias/data", "no data are kept that it could encrypt", ""),
     setting("EnableNetworkIsolation", "yes", "one of true, false", "true"),
     setting("InstanceType", "ml.m5.large\n", "text without control characters", "ml.m5.large"),
     setting("MonitorHours", "25", "a whole number from 0 to 24", "24", DataCaptureS3Uri="account"),
@@ -284,7 +287,7 @@ def test_a_wrong_setting_is_refused_with_file_path_value_rule_and_example(tmp_pa
 
 def test_every_setting_is_wrong_in_a_row_and_the_rows_are_counted() -> None:
     assert {row.path.removeprefix("Parameters.") for row in ROWS} >= DECLARED.keys() - set(WRITTEN_HERE)
-    assert len(ROWS) == 115
+    assert len(ROWS) == 117
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         )  # fmt: skip
         key = found.there("kms").create_key()["KeyMetadata"]["KeyId"]
         found.there("kms").create_alias(AliasName="alias/volumes", TargetKeyId=key)
+        data = found.there("kms").create_key()["KeyMetadata"]["KeyId"]
+        found.there("kms").create_alias(AliasName="alias/data", TargetKeyId=data)
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": data}}
+        rules = {"Rules": [rule]}  # of asynchronous requests, which the tester puts there
+        found.there("s3").put_bucket_encryption(Bucket=DATA, ServerSideEncryptionConfiguration=rules)
         yield found
 
 
@@ -200,7 +205,7 @@ def test_autoscaling_under_other_settings(place: Place) -> None:
 
 
 def test_a_drifted_iris_raises_the_alarm_and_one_like_the_training_data_does_not(place: Place) -> None:
-    settings = {**monitoring.with_baseline(place, "p-9"), **VPC}
+    settings = {**monitoring.with_baseline(place, "p-9"), **VPC, "DataKmsKeyId": "alias/data"}
     assert said_by_build({}, settings) == []
     assert place.push("p-9", **settings) == "CREATE_COMPLETE"
     monitoring.ask(place, "p-9", 0.0)
@@ -238,7 +243,7 @@ def test_a_serverless_endpoint_becomes_a_real_time_one_and_not_the_other_way(pla
 
 def test_an_asynchronous_endpoint_answers_the_test_through_s3_and_scales_from_and_to_no_instance(place: Place) -> None:
     """Rights of both roles on requests and answers, scaling by the backlog, and the tester's payloads through S3."""
-    settings = {**KINDS[ASYNC], **SCALED}
+    settings = {**KINDS[ASYNC], **SCALED, "DataKmsKeyId": "alias/data"}
     assert said_by_build(settings, settings) == []
     assert place.push("p-7", **settings, **{**CANARY, "InitialInstanceCount": "2"}).endswith("_COMPLETE")
     asked = clients(place, "p-7")
@@ -247,6 +252,7 @@ def test_an_asynchronous_endpoint_answers_the_test_through_s3_and_scales_from_an
         return asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", SETOSA, {})
 
     assert test() == ""
+    assert keys_of(place, f"asynchronous/{place.name('p-7')}/") == {key_of(place, "alias/data")}
     until(lambda: instances(place.seen("p-7")) == 0, 30)
     assert test() == "", "the first request starts an instance"
     wrong = Payload("no csv", "text/csv", "a,b,c,d", 0.0, "", 0, 10_000)
@@ -255,6 +261,17 @@ def test_an_asynchronous_endpoint_answers_the_test_through_s3_and_scales_from_an
     assert (updated, instances(place.seen("p-7"))) == ("UPDATE_COMPLETE", 2), "an update begins with instances"
     for theirs in ("iris-p-5-prod", "my-iris-p-7-prod"):  # another project's, and one whose name ends as this one's
         refuse_folder(place, asked("s3"), theirs)
+
+
+def keys_of(place: Place, prefix: str) -> set[str]:
+    """The keys with which the objects of a folder of the data bucket are encrypted."""
+    s3 = place.there("s3")
+    found = s3.list_objects_v2(Bucket=DATA, Prefix=prefix)["Contents"]
+    return {s3.head_object(Bucket=DATA, Key=one["Key"])["SSEKMSKeyId"] for one in found}
+
+
+def key_of(place: Place, alias: str) -> str:
+    return str(place.there("kms").describe_key(KeyId=alias)["KeyMetadata"]["Arn"])
 
 
 def refuse_folder(place: Place, s3: Any, folder: str) -> None:

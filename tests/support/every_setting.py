@@ -22,6 +22,7 @@ CAPTURE = {"DataCaptureS3Uri": "account"}
 VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
 RIGHTS = {
     "DataCaptureBucketName": "account",
+    "DataKeyAlias": "alias/data",
     "AllowVpc": "true",
     "AllowBatch": "true",
 }  # of the environment file: endpoints
@@ -193,6 +194,7 @@ ROWS = [
     Row("AdditionalAlarmName", "mine", last_alarm, "mine"),
     Row("DataCaptureS3Uri", "account", capture("DestinationS3Uri"), CAPTURED),
     Row("DataCapturePercentage", "20", capture("CurrentSamplingPercentage"), 20),
+    Row("DataKmsKeyId", "alias/data", capture("KmsKeyId"), "alias/data"),
     Row("VpcSubnetIds", "account", vpc("Subnets"), 2),
     Row("VpcSecurityGroupIds", "account", vpc("SecurityGroupIds"), 1),
     Row("VolumeKmsKeyId", "alias/volumes", lambda seen: seen["config"].get("KmsKeyId"), "alias/volumes"),

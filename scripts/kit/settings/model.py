@@ -197,12 +197,14 @@ class Endpoints:
 
     data_bucket: of captured data and of asynchronous and batch requests; "account" for endpoint-data-ACCOUNT-REGION,
         "" for none
+    data_key: the alias of each account's key for what is kept there, "" for none
     vpc: whether they may run in a VPC of their account; batch: whether stages may run transform jobs
     """
 
     data_bucket: str = ""
     vpc: bool = False
     batch: bool = False
+    data_key: str = ""
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,7 @@ def target_stack(
         "ModelKeyArn": outputs["ModelKeyArn"],
         "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
         "DataCaptureBucketName": settings.endpoints.data_bucket,
+        "DataKeyAlias": settings.endpoints.data_key,
         "AllowVpc": "true" if settings.endpoints.vpc else "false",
         "AllowBatch": "true" if settings.endpoints.batch else "false",
         "Consumers": ",".join(consumers.pairs(settings.consumers.of(stage.stage))),

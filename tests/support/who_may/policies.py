@@ -159,6 +159,7 @@ def _targets(further: str = "") -> Iterator[Stack]:
             "ModelKeyArn": MODEL_KEY,
             "FurtherModelBucketArns": f"arn:aws:s3:::{MODELS}-{FURTHER}",
             "DataCaptureBucketName": "captured-data",
+            "DataKeyAlias": "alias/captured-data",
             "AllowVpc": "true",
             "AllowBatch": "true",
             "FurtherStageName": further,

@@ -41,6 +41,11 @@ from tests.support.who_may.thing import (
     Thing,
 )
 
+ALIASES = {  # of keys, by the beginning of their names here
+    "the models' key": "alias/sagemaker-multi-account-models",
+    "the key of captured data": "alias/captured-data",
+}
+
 
 def _sagemaker() -> Iterator[Thing]:
     group, package = GROUP.rpartition("/")[0], GROUP.replace("-group", "")
@@ -354,14 +359,13 @@ def _more() -> Iterator[Thing]:
         ("another alarm of staging", "billing"),
     ):
         arns[name] = (f"arn:aws:cloudwatch:{REGION}:{STAGING}:alarm:{alarm}", ("alarm",))
+    for stage, account in (("staging", STAGING), ("production", PRODUCTION)):
+        arns[f"a key of another purpose in {stage}"] = (f"arn:aws:kms:{REGION}:{account}:key/mail", ("key",))
+        arns[f"the key of captured data in {stage}"] = (f"arn:aws:kms:{REGION}:{account}:key/captured", ("key",))
     for name, (arn, kinds) in arns.items():
         account = arn.split(":")[4] if ":" in arn else DATA_SCIENCE
-        aliases = (
-            {"kms:ResourceAliases": "alias/sagemaker-multi-account-models"}
-            if name.startswith("the models' key")
-            else {}
-        )
-        yield Thing(name, arn, account or DATA_SCIENCE, kinds, aliases)
+        alias = next((one for named, one in ALIASES.items() if name.startswith(named)), "")
+        yield Thing(name, arn, account or DATA_SCIENCE, kinds, {"kms:ResourceAliases": alias} if alias else {})
 
 
 def things() -> list[Thing]:
