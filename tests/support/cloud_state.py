@@ -24,7 +24,7 @@ from moto.core.base_backend import BackendDict
 from moto.iam.models import ManagedPolicy
 from moto.s3.models import FakeKey, S3Backend
 
-from localaws import registry
+from localaws import moto_bridge, registry
 from localaws.cloud import Cloud
 from localaws.services.codecommit.git import Repository
 
@@ -82,6 +82,8 @@ def parts(cloud: Cloud) -> Iterator[tuple[str, str, str, Any]]:
         for (account, region), state in cloud.states(kind).items():
             yield kind.__name__, account, region, state
     for service in sorted(name for name in registry.SERVICES if (found := registry.find(name)) and found.moto):
+        if not moto_bridge.begun(service):  # whose code would be loaded for nothing
+            continue
         by_account: Any = backends.get_backend(service)
         if isinstance(by_account, BackendDict):
             for account, by_region in list(by_account.items()):
