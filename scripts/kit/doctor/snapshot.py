@@ -11,6 +11,7 @@ from scripts.kit.console import make_arguments
 from scripts.kit.doctor.facts import (
     access,
     catalog,
+    data_keys,
     data_science,
     endpoints,
     further,
@@ -28,6 +29,7 @@ from scripts.kit.doctor.facts import (
 )
 from scripts.kit.doctor.facts.access import Access
 from scripts.kit.doctor.facts.catalog import Catalog
+from scripts.kit.doctor.facts.data_keys import DataKey
 from scripts.kit.doctor.facts.data_science import DataScience
 from scripts.kit.doctor.facts.further import Further
 from scripts.kit.doctor.facts.hosted import Hosted
@@ -50,7 +52,7 @@ FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
     "boundary",
 )  # fmt: skip
-THEN = ("projects", "connections", "targets", "networks", "endpoints", "self_managed", "further", "access")
+THEN = ("projects", "connections", "targets", "networks", "data_keys", "endpoints", "self_managed", "further", "access")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -168,6 +170,10 @@ class Snapshot:
     @cached_property
     def networks(self) -> tuple[StageNetwork, ...]:
         return networks.gather(self.reader, self.settings, self.organization, self.projects, self.regions)
+
+    @cached_property
+    def data_keys(self) -> tuple[DataKey, ...]:
+        return data_keys.gather(self.reader, self.settings, self.organization, self.regions)
 
     @cached_property
     def endpoints(self) -> Any:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from awslang.network import Network
-from scripts.kit.doctor.checks import networks
+from scripts.kit.doctor.checks import data_keys, networks
+from scripts.kit.doctor.facts.data_keys import DataKey
 from scripts.kit.doctor.facts.networks import StageNetwork, explicit
+from scripts.kit.doctor.reader import UNREAD
 from scripts.kit.stages import Stage
 
 ACCOUNT, REGION = "222222222222", "us-east-1"
@@ -113,3 +115,21 @@ def test_ids_that_a_projects_settings_name_are_looked_at() -> None:
 
     projects = [project("own", own), project("ids", ids), project("none", {})]
     assert list(explicit(projects, Stage.PROD)) == [("ids", ("subnet-1a", "subnet-2b", "sg-1a"))]
+
+
+@pytest.mark.parametrize(
+    ("described", "said"),
+    [
+        (None, "no key has the alias alias/data"),
+        ({"KeyId": "k", "KeyState": "PendingDeletion"}, "the key of alias/data is PendingDeletion"),
+        ({"KeyId": "k", "KeyState": "Enabled"}, ""),
+        (UNREAD, ""),
+    ],
+)
+def test_a_data_key_is_there_and_can_be_used(described: Any, said: str) -> None:
+    settings = SimpleNamespace(endpoints=SimpleNamespace(data_key="alias/data"))
+    key = DataKey(ACCOUNT, REGION, Stage.PROD, described)
+    given: Any = SimpleNamespace(settings=settings, data_keys=[key])
+    found = list(data_keys.data_key(given))
+    assert [said in place.what for place in found] == ([True] if said else [])
+    assert all(("cancel-key-deletion" in place.fix) == ("Pending" in said) for place in found)

@@ -9,6 +9,7 @@ from scripts.kit.doctor.checks import (
     configs,
     could,
     could_target,
+    data_keys,
     data_science,
     endpoints,
     further,
@@ -35,8 +36,8 @@ from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
     organization, units, regions, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
-    networks, self_managed, rules, projects, pipelines, training, endpoints, models, further, configs, could, trusting,
-    could_target,
+    networks, data_keys, self_managed, rules, projects, pipelines, training, endpoints, models, further, configs,
+    could, trusting, could_target,
 )  # fmt: skip
 
 

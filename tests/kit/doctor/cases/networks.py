@@ -1,4 +1,4 @@
-"""The network of a target account's endpoints, broken."""
+"""The network of a target account's endpoints, or the key of their data, broken."""
 
 from __future__ import annotations
 
@@ -77,3 +77,19 @@ def _(world: World) -> Iterator[None]:
         policy = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}}'
         ec2_of(world).modify_vpc_endpoint(VpcEndpointId=made.endpoint, PolicyDocument=policy)
         yield
+
+
+@case("data-key", "aws kms enable-key --key-id")
+def _(world: World) -> Iterator[None]:
+    """Disabled in staging; in production there is one."""
+    head, alias = "administrator:", "alias/endpoint-data"
+    keys = {}
+    for account in (world.staging, world.production):
+        kms = world.client("kms", account)
+        keys[account] = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=alias, TargetKeyId=keys[account])
+    world.client("kms", world.staging).disable_key(KeyId=keys[world.staging])
+    with world.environment(head, f"endpoints: {{data_bucket: account, data_key: {alias}}}\n{head}"):
+        yield
+    for account in keys:
+        world.client("kms", account).delete_alias(AliasName=alias)
