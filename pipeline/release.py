@@ -21,7 +21,8 @@ FIRST = 1  # of a stack from before the parameter: the weight that its configura
 # The parameters of 50-endpoint.yaml that make another Model, EndpointConfig or state machine of it. Not the copies in
 # further Regions: they follow the version, and a Region that joins must not move the others.
 SHAPING = (
-    "ModelPackageName", "SageMakerExecutionRoleName", "EndpointKind", "InstanceType", "InitialInstanceCount",
+    "ModelPackageName", "ShadowModelPackageName", "SageMakerExecutionRoleName", "EndpointKind", "InstanceType",
+    "InitialInstanceCount",
     "ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency", "AsyncOutputS3Uri",
     "DataCaptureS3Uri", "DataCapturePercentage", "DataKmsKeyId", "ContainerStartupHealthCheckTimeoutInSeconds",
     "ModelDataDownloadTimeoutInSeconds",

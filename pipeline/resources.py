@@ -45,6 +45,10 @@ def monitored(values: Values) -> bool:
     return values["MonitorHours"] != "0"
 
 
+def shadowed(values: Values) -> bool:
+    return bool(values["ShadowModelPackageName"])
+
+
 def shown(values: Values) -> bool:
     return values["Dashboard"] == "true" and values["EndpointKind"] != "batch"
 
@@ -89,6 +93,12 @@ RESOURCES = {
         ("ModelPackageName", "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds",
          "VpcSecurityGroupIds", "ModelServerWorkers"),
         replaced=True,
+    ),
+    "ShadowModel": Resource(
+        "model of the shadow",
+        ("ShadowModelPackageName", "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds",
+         "VpcSecurityGroupIds", "ModelServerWorkers"),
+        shadowed, replaced=True,
     ),
     # Release is another number whenever anything of the configuration changes (release.py).
     "EndpointConfig": Resource("endpoint configuration", ("Release",), by_endpoint, follows="Model", replaced=True),

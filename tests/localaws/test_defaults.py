@@ -31,7 +31,7 @@ SAID = re.compile(
     r"|(\w+)[ –-]*(?:\(default\)|is the default)"
 )
 ASKS = {  # what holds the member asks for something that is not supported, whatever the member is
-    "ExplainerConfig", "ManagedInstanceScaling", "ProvisioningPreferences", "ShadowProductionVariants",
+    "ExplainerConfig", "ManagedInstanceScaling", "ProvisioningPreferences",
 }  # fmt: skip
 MISREAD = {("ssm", "PutParameter", "Tier")}  # the words are about what an account may choose as its default
 TABLE = yaml.safe_load(Path(__file__).with_name("defaults.yaml").read_text(encoding="utf-8"))

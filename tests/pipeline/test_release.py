@@ -74,12 +74,12 @@ def test_every_parameter_that_makes_another_model_or_configuration_counts() -> N
     """SHAPING against 50-endpoint.yaml: what its Model, EndpointConfig and Batch refer to, through conditions too."""
     template = parse((ROOT / "templates/50-endpoint.yaml").read_text(encoding="utf-8"))
     conditions = template.document["Conditions"]
-    parts = ("Model", "EndpointConfig", "Batch")
+    parts = ("Model", "ShadowModel", "EndpointConfig", "Batch")
     text = json.dumps([template.resources[name]["Properties"] for name in parts])
     used = {name for name in template.parameters if f'"Ref": "{name}"' in text or f"${{{name}}}" in text}
     for name, condition in conditions.items():
         if f'"{name}"' in text:
             used |= {p for p in template.parameters if f'"Ref": "{p}"' in json.dumps(condition)}
     named = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}
-    beside = {*named, "CopyRegions", "CopyModelPackageNames", "Release"}
+    beside = {*named, "CopyRegions", "CopyModelPackageNames", "ShadowCopyModelPackageNames", "Release"}
     assert used - beside == set(SHAPING)

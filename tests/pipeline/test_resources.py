@@ -45,11 +45,13 @@ KINDS = {
     "captured": {"DataCaptureS3Uri": "account"},
     "monitored": {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorBaseline": "b", "MonitorColumns": TEN},
     "accelerated": {"InstanceType": "ml.g5.xlarge"},
+    "shadowed": {"DataCaptureS3Uri": "account", "ShadowModelPackageName": ARN.replace("/1", "/3")},
     "in a VPC": {"VpcSubnetIds": "subnet-2b", "VpcSecurityGroupIds": "sg-2b"},
 }
 # Another value of each parameter that has no number and no list of allowed ones.
 OTHERS = {
-    "ModelPackageName": ARN.replace("/1", "/2"), "SageMakerExecutionRoleName": "other", "InstanceType": "ml.c6i.large",
+    "ModelPackageName": ARN.replace("/1", "/2"), "ShadowModelPackageName": ARN.replace("/1", "/4"),
+    "SageMakerExecutionRoleName": "other", "InstanceType": "ml.c6i.large",
     "ContainerStartupHealthCheckTimeoutInSeconds": "900", "ModelDataDownloadTimeoutInSeconds": "900",
     "VolumeSizeInGB": "64", "AsyncOutputS3Uri": "s3://answers", "AdditionalAlarmName": "drift",
     "DataCaptureS3Uri": "s3://captured", "VpcSubnetIds": "subnet-1a", "VpcSecurityGroupIds": "sg-1a",
@@ -64,7 +66,7 @@ OTHERS = {
 }  # fmt: skip
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}  # never change
 # An output alone shows the first; Release stands for what it counts; copies change with the version.
-WITHOUT_EFFECT = {"BundleVersion", "Release", "CopyRegions", "CopyModelPackageNames"}
+WITHOUT_EFFECT = {"BundleVersion", "Release", "CopyRegions", "CopyModelPackageNames", "ShadowCopyModelPackageNames"}
 
 
 def values(given: Mapping[str, str]) -> dict[str, str]:

@@ -129,6 +129,9 @@ class Place:
         endpoint = sagemaker.describe_endpoint(EndpointName=name)
         config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
         (variant,) = config["ProductionVariants"]
+        shadows = [
+            sagemaker.describe_model(ModelName=one["ModelName"]) for one in config.get("ShadowProductionVariants", [])
+        ]
         scaling, cloudwatch = self.there("application-autoscaling"), self.there("cloudwatch")
         resource = {"ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{name}/variant/AllTraffic"}
         targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource["ResourceId"]])
@@ -143,6 +146,7 @@ class Place:
             "config": config,
             "variant": variant,
             "model": sagemaker.describe_model(ModelName=variant["ModelName"]),
+            "shadows": shadows,
             "alarms": {
                 alarm["AlarmName"].removeprefix(f"{name}-"): alarm
                 for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]

@@ -33,6 +33,9 @@ COPIED = {"CopyRegions": "us-east-1,none,none"}
 CRON, CLUSTER = "cron(0 0/12 ? * * *)", ("MonitoringResources", "ClusterConfig", "InstanceType")
 STATISTICS = ("BaselineConfig", "StatisticsResource", "S3Uri")
 VERSION = "@version2"  # stands for the ARN of the second version
+ABSENT = "arn:aws:sagemaker:us-east-1:111111111111:model-package/absent/1"
+COPIES = f"{VERSION},none,none"
+SHADOW = {**CAPTURE, **COPIED, "CopyModelPackageNames": COPIES, "ShadowModelPackageName": ABSENT}  # ABSENT: elsewhere
 Seen = Mapping[str, Any]
 
 
@@ -101,6 +104,10 @@ def office_hours(which: str, member: str) -> Callable[[Seen], Any]:
 
 def package(seen: Seen) -> Any:
     return seen["model"]["PrimaryContainer"]["ModelPackageName"]
+
+
+def shadow(seen: Seen) -> Any:
+    return next((model["PrimaryContainer"]["ModelPackageName"] for model in seen["shadows"]), None)
 
 
 def workers(seen: Seen) -> Any:
@@ -199,7 +206,9 @@ ROWS = [
     Row("VpcSecurityGroupIds", "account", vpc("SecurityGroupIds"), 1),
     Row("VolumeKmsKeyId", "alias/volumes", lambda seen: seen["config"].get("KmsKeyId"), "alias/volumes"),
     Row("EnableNetworkIsolation", "true", lambda seen: seen["model"]["EnableNetworkIsolation"], True),
-    Row("CopyModelPackageNames", f"{VERSION},none,none", package, VERSION, batch=2, more=COPIED),
+    Row("CopyModelPackageNames", COPIES, package, VERSION, batch=2, more=COPIED),
+    Row("ShadowModelPackageName", VERSION, shadow, VERSION, batch=4, more=CAPTURE),
+    Row("ShadowCopyModelPackageNames", COPIES, shadow, VERSION, batch=6, more=SHADOW),
     Row("MaximumInstanceCount", "3", lambda seen: seen["target"].get("MaxCapacity"), 3, batch=2),
     Row("TargetInvocationsPerInstance", "50", target_value("invocations-per-instance"), 50.0, batch=2),
     Row("ScaleOutCooldownSeconds", "60", cooldown("Out"), 60, batch=2),

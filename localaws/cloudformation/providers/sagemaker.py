@@ -103,7 +103,8 @@ ENDPOINT_CONFIG = Plain(
     "EndpointConfig",
     frozenset(
         {
-            "AsyncInferenceConfig", "DataCaptureConfig", "EndpointConfigName", "KmsKeyId", "ProductionVariants", "Tags",
+            "AsyncInferenceConfig", "DataCaptureConfig", "EndpointConfigName", "KmsKeyId", "ProductionVariants",
+            "ShadowProductionVariants", "Tags",
         }
     ),
 )  # fmt: skip

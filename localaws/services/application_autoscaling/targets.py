@@ -12,6 +12,7 @@ from typing import Any
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
+from localaws.services.sagemaker.base import variants
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 BURSTABLE = "ml.t2."
@@ -32,11 +33,11 @@ def held(account: str, region: str) -> dict[str, Any]:
 
 def check_update(call: Call, endpoint: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """ValidationException where an update takes a scaled variant away, or changes the type of its instances."""
-    types = {v["VariantName"]: v.get("InstanceType") for v in new["ProductionVariants"]}
+    types = {v["VariantName"]: v.get("InstanceType") for v in variants(new)}
     targets = held(call.account, call.region)
     kept = [
         variant["VariantName"]
-        for variant in old["ProductionVariants"]
+        for variant in variants(old)
         if f"endpoint/{endpoint}/variant/{variant['VariantName']}" in targets
         and types.get(variant["VariantName"]) != variant.get("InstanceType")
     ]

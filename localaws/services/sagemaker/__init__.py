@@ -3,7 +3,7 @@
 SageMaker API Reference, the page of each operation:
 - registry.py: model package groups, versions, approvals, policies; models.py, images.py: models
 - endpoint_configs.py, endpoints.py, deployment.py, servers.py, shared.py: endpoints with real model servers
-- invocations.py: SageMaker Runtime
+- invocations.py: SageMaker Runtime; shadows.py: copies of its requests to shadow variants
 - training.py, tuning.py, logs.py, storage.py: training jobs, really trained, and tuning jobs of a few of them
 - transform.py: batch transforms with real model servers
 - studio_images.py: images of Studio, of which there are none

@@ -1,8 +1,8 @@
-"""Endpoint configurations: which models, on what, with which capture of data.
+"""Endpoint configurations: which models, on what, in whose shadow, with which capture of data.
 
 CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs and DeleteEndpointConfig
 (SageMaker API Reference, the page of each operation; Developer Guide, "Deploy models with Amazon
-SageMaker Serverless Inference", "Asynchronous inference", "Data capture").
+SageMaker Serverless Inference", "Asynchronous inference", "Data capture", "Create a shadow test").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn
-from localaws.services.sagemaker import base
+from localaws.services.sagemaker import base, shadows
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.models import Models
 from localaws.services.sagemaker.service import sagemaker
@@ -45,15 +45,16 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(
         params, "CreateEndpointConfig", "EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "Tags",
-        "KmsKeyId", "AsyncInferenceConfig",
+        "KmsKeyId", "AsyncInferenceConfig", "ShadowProductionVariants",
     )  # fmt: skip
-    variants = params["ProductionVariants"]
+    variants = base.variants(params)
     names = [variant["VariantName"] for variant in variants]
     if len(names) != len(set(names)):
         raise invalid("Duplicate variant names are not allowed.")
     for variant in variants:
-        check_variant(call, variant, len(variants))
+        check_variant(call, variant, len(params["ProductionVariants"]))
         check_machine(variant, "KmsKeyId" in params)
+    shadows.check(params)
     if "DataCaptureConfig" in params:
         check_capture(params["DataCaptureConfig"], serverless="ServerlessConfig" in variants[0])
     if "AsyncInferenceConfig" in params:
@@ -61,7 +62,9 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     whole = arn("sagemaker", call.region, call.account, f"endpoint-config/{params['EndpointConfigName']}")
     shown = {name: value for name, value in params.items() if name != "Tags"}
     shown |= {"EndpointConfigArn": whole, "CreationTime": base.now()}
-    shown["ProductionVariants"] = [{"InitialVariantWeight": 1.0, **variant} for variant in variants]
+    for member in base.VARIANTS:
+        if member in params:
+            shown[member] = [{"InitialVariantWeight": 1.0, **variant} for variant in params[member]]
     configs = call.cloud.state(EndpointConfigs, call.account, call.region)
     with configs.lock:
         if params["EndpointConfigName"] in configs.by_name:

@@ -168,7 +168,7 @@ def describe_endpoint(call: Call) -> dict[str, Any]:
     endpoint = find_endpoint(call)
     shown = dict(endpoint.shown)
     if shown["EndpointStatus"] not in {"Creating", "Failed"}:
-        shown["ProductionVariants"] = endpoint.fleet.shown()
+        shown |= variants_shown(endpoint.fleet)
     config = endpoint.fleet.config
     if "AsyncInferenceConfig" in config:
         shown["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
@@ -184,9 +184,13 @@ def describe_endpoint(call: Call) -> dict[str, Any]:
     if endpoint.new is not None:
         shown["PendingDeploymentSummary"] = {
             "EndpointConfigName": endpoint.new.config["EndpointConfigName"],
-            "ProductionVariants": endpoint.new.shown(),
+            **variants_shown(endpoint.new),
         }
     return shown
+
+
+def variants_shown(fleet: Fleet) -> dict[str, Any]:
+    return {member: fleet.shown(member) for member in base.VARIANTS if member in fleet.config}
 
 
 @sagemaker.operation("ListEndpoints")

@@ -1,7 +1,7 @@
 """SageMaker Runtime: requests to the model servers behind endpoints.
 
 InvokeEndpoint and InvokeEndpointAsync (SageMaker Runtime API Reference, the page of each
-operation; Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch", "Data capture").
+operation; Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch", "Data capture", "Shadow tests").
 The container's own refusals come back as ModelError. Every invocation is counted in CloudWatch.
 """
 
@@ -19,7 +19,7 @@ from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.cloud import new_id
 from localaws.services.cloudwatch import own_metrics
-from localaws.services.sagemaker import backlog, base, logs, storage
+from localaws.services.sagemaker import backlog, base, logs, shadows, storage
 from localaws.services.sagemaker.deployment import Endpoint
 from localaws.services.sagemaker.endpoints import Endpoints
 from localaws.services.sagemaker.servers import Answer, Fleet, Server
@@ -48,7 +48,7 @@ def find(call: Call) -> tuple[Endpoint, Fleet]:
 
 def choose(call: Call, fleet: Fleet) -> Server:
     variant = call.params.get("TargetVariant") or fleet.choose()
-    if variant not in fleet.servers:
+    if variant not in fleet.answering or variant not in fleet.servers:
         raise refused(f"Variant {variant} of endpoint {call.params['EndpointName']} not found.")
     return fleet.servers[variant]
 
@@ -70,11 +70,19 @@ def invoke_endpoint(call: Call) -> dict[str, Any]:
         raise refused(f"The request body has {len(body)} bytes; at most {limit} are allowed.")
     server = choose(call, fleet)
     with server.used():
+        shadows.mirror(call.cloud, fleet, lambda shadow: answer_unseen(call, endpoint, fleet, shadow, body))
         answer = ask(call, endpoint, fleet, server, body, params.get("ContentType", ""), params.get("Accept", ""))
         if answer.status >= 400:
             raise model_error(call, endpoint, server, answer)
         capture(call, endpoint, fleet, server, body, answer)
     return {"Body": answer.body, "ContentType": answer.content_type, "InvokedProductionVariant": server.variant}
+
+
+def answer_unseen(call: Call, endpoint: Endpoint, fleet: Fleet, shadow: Server, body: bytes) -> None:
+    """The shadow's answer to a copy of the request: counted and captured, and returned to no caller."""
+    answer = ask(call, endpoint, fleet, shadow, body, call.params.get("ContentType", ""), call.params.get("Accept", ""))
+    if answer.status < 400:
+        capture(call, endpoint, fleet, shadow, body, answer)
 
 
 def ask(

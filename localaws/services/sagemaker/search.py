@@ -56,7 +56,7 @@ def all_models(call: Call) -> Iterable[Record]:
         serving = [
             {member: endpoint.shown[member] for member in members if member in endpoint.shown}
             for endpoint in running
-            if any(name == variant.get("ModelName") for variant in endpoint.fleet.config["ProductionVariants"])
+            if any(name == variant.get("ModelName") for variant in base.variants(endpoint.fleet.config))
         ]
         yield {"Model": with_tags(call, "Model", model.shown, "ModelArn"), "Endpoints": serving}
 

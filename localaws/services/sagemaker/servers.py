@@ -109,7 +109,7 @@ class Answer:
 
 @dataclass
 class Fleet:
-    """What serves one endpoint configuration: a server for each variant, with weights and counts."""
+    """What serves one endpoint configuration: a server for each variant, shadow or not, with weights and counts."""
 
     config: dict[str, Any]
     servers: dict[str, Server] = field(default_factory=dict)
@@ -117,16 +117,31 @@ class Fleet:
     counts: dict[str, int] = field(default_factory=dict)
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def answering(self) -> list[str]:
+        """The names of the variants whose answers callers get."""
+        return [variant["VariantName"] for variant in self.config["ProductionVariants"]]
+
+    @property
+    def shadows(self) -> list[str]:
+        """The names of the variants that get copies of the requests: one, or none."""
+        return [variant["VariantName"] for variant in self.config.get("ShadowProductionVariants", [])]
+
+    @property
+    def capacity(self) -> int:
+        """The instances behind the answers: what a share of the capacity is a share of."""
+        return sum(self.counts[name] for name in self.answering)
+
     def choose(self) -> str:
-        """A variant, by weight."""
-        names = list(self.weights)
+        """A variant that answers, by weight."""
+        names = self.answering
         weights = [self.weights[name] for name in names]
         return random.choices(names, weights if sum(weights) else None)[0]
 
-    def shown(self) -> list[dict[str, Any]]:
-        """The variants as DescribeEndpoint shows them."""
+    def shown(self, member: str = "ProductionVariants") -> list[dict[str, Any]]:
+        """The variants as DescribeEndpoint shows them. member: or its ShadowProductionVariants"""
         found = []
-        for variant in self.config["ProductionVariants"]:
+        for variant in self.config.get(member, []):
             name = variant["VariantName"]
             item: dict[str, Any] = {
                 "VariantName": name,
@@ -145,7 +160,7 @@ class Fleet:
 
     def with_instances(self) -> list[str]:
         """The variants that are not serverless."""
-        return [v["VariantName"] for v in self.config["ProductionVariants"] if "ServerlessConfig" not in v]
+        return [v["VariantName"] for v in base.variants(self.config) if "ServerlessConfig" not in v]
 
     def stop(self) -> None:
         for server in self.servers.values():
@@ -155,7 +170,7 @@ class Fleet:
 
 def new_fleet(config: dict[str, Any]) -> Fleet:
     """A fleet that does not run yet."""
-    variants = config["ProductionVariants"]
+    variants = base.variants(config)
     return Fleet(
         config=config,
         weights={variant["VariantName"]: variant["InitialVariantWeight"] for variant in variants},
@@ -166,7 +181,7 @@ def new_fleet(config: dict[str, Any]) -> Fleet:
 def start_fleet(cloud: Cloud, account: str, region: str, endpoint: str, fleet: Fleet) -> None:
     """Every variant's container, running and healthy; StartFailed, and nothing left running, otherwise."""
     try:
-        for variant in fleet.config["ProductionVariants"]:
+        for variant in base.variants(fleet.config):
             model = cloud.state(Models, account, region).by_name.get(variant["ModelName"])
             if model is None:
                 raise StartFailed(f'Could not find model "{variant["ModelName"]}".')

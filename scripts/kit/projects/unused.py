@@ -101,7 +101,8 @@ def used(there: Connection, project: Project) -> tuple[set[str], set[str]]:
                     models.add(name)
     for config in sorted(configs):
         if found := unless(ABSENT, sagemaker.describe_endpoint_config, EndpointConfigName=config):
-            models |= {variant["ModelName"] for variant in found["ProductionVariants"]}
+            variants = [*found["ProductionVariants"], *found.get("ShadowProductionVariants", [])]
+            models |= {variant["ModelName"] for variant in variants}
     return configs, models
 
 

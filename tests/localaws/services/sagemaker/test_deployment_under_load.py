@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from localaws.cloud import Cloud
 from tests.support import updates
-from tests.support.updates import BAD, ENDPOINT, KINDS, PAGE, THREADS, measured
+from tests.support.sagemaker_world import BUCKET, client
+from tests.support.updates import BAD, ENDPOINT, KINDS, NEW, OLD, PAGE, REQUEST, THREADS, measured
+from tests.support.waiting import until
 
 ONE_OF_EACH = list(zip(("CANARY", "LINEAR", "ROLLING"), BAD, strict=True))
 World = tuple[Cloud, dict[str, str]]
@@ -42,6 +47,69 @@ def test_a_bad_version_is_taken_back_by_the_alarm_that_watches_for_its_fault(
     assert f"alarms in the ALARM state: {ENDPOINT}-{BAD[version]}" in one.reason
     assert updates.serves(cloud)["package"] == versions["former"]
     assert one.former > one.lost + one.new, one
+
+
+CAPTURE = {"DataCaptureS3Uri": f"s3://{BUCKET}/capture", "BakeSeconds": "120"}
+
+
+def shadowed(cloud: Cloud, former: str, shadow: str, **settings: str) -> list[tuple[float, bytes]]:
+    """What callers heard while the former version got another one in its shadow, and lost it again."""
+    with updates.load(cloud) as heard:
+        for given in ({"ShadowModelPackageName": shadow}, {}):
+            updates.deploy(cloud, former, Release="900", **CAPTURE, **given, **settings)
+            shown = updates.serves(cloud)
+            assert (shown["EndpointStatus"], "FailureReason" in shown) == ("InService", False), shown
+            variants = [one["VariantName"] for one in shown.get("ShadowProductionVariants", [])]
+            assert variants == (["Shadow"] if given else [])
+            many = len(heard)
+            until(lambda: len(heard) > many + 9 * THREADS)  # noqa: B023 - called before the loop goes on
+    return heard
+
+
+def counted(cloud: Cloud, variant: str, metric: str) -> float:
+    """The sum of a metric of one variant."""
+    dimensions = {"EndpointName": ENDPOINT, "VariantName": variant}
+    points = client(cloud, "cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker", MetricName=metric, Statistics=["Sum"], Period=86_400,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=time.time() - 86_400, EndTime=time.time() + 86_400,
+    )["Datapoints"]  # fmt: skip
+    return float(sum(point["Sum"] for point in points))
+
+
+def captured(cloud: Cloud, variant: str) -> list[Any]:
+    """What was captured of one variant, in the order of its files."""
+    s3 = client(cloud, "s3")
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"capture/{ENDPOINT}/{variant}/")["Contents"]
+    bodies = [s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read() for one in listed[-20:]]
+    return [json.loads(body) for body in bodies]
+
+
+def test_a_shadow_gets_the_requests_and_no_caller_its_answers(world: World) -> None:
+    cloud, versions = world
+    heard = shadowed(cloud, versions["former"], versions["good"], TrafficRoutingType="ROLLING")
+    assert {body for _, body in heard} == {OLD}, "every request was answered, by the version that is live"
+    answers = {
+        name: {record["captureData"]["endpointOutput"]["data"] for record in captured(cloud, name)}
+        for name in ("AllTraffic", "Shadow")
+    }
+    assert answers == {"AllTraffic": {OLD.decode()}, "Shadow": {NEW.decode()}}
+    (request,) = {record["captureData"]["endpointInput"]["data"] for record in captured(cloud, "Shadow")}
+    assert request == REQUEST.decode()
+    assert 9 * THREADS < counted(cloud, "Shadow", "Invocations") < len(heard)
+    assert counted(cloud, "Shadow", "Invocation5XXErrors") == 0
+
+
+@pytest.mark.parametrize(("version", "errors"), [("slow", False), ("crashing", True)])
+def test_a_shadow_that_is_slow_or_crashes_costs_no_caller_anything(world: World, version: str, errors: bool) -> None:
+    cloud, versions = world
+    before, copies = (counted(cloud, "Shadow", metric) for metric in ("Invocation5XXErrors", "Invocations"))
+    heard = shadowed(cloud, versions["former"], versions[version])
+    assert {body for _, body in heard} == {OLD}
+    assert (counted(cloud, "Shadow", "Invocation5XXErrors") > before) is errors
+    if version == "slow":  # it answers two copies a second, and the callers go on
+        assert len(heard) > 5 * (counted(cloud, "Shadow", "Invocations") - copies)
+    assert updates.serves(cloud)["package"] == versions["former"]
 
 
 def test_the_page_has_a_row_for_each_kind_and_version() -> None:
