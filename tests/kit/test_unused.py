@@ -15,9 +15,9 @@ def test_the_model_in_an_endpoints_shadow_is_used_as_the_one_that_answers() -> N
     }
     clients = {
         "sagemaker": Fake(
-            describe_endpoint=lambda EndpointName: (
+            describe_endpoint=lambda **asked: (
                 {"EndpointConfigName": "former"}
-                if EndpointName == "iris-p-1-prod"
+                if asked["EndpointName"] == "iris-p-1-prod"
                 else error("DescribeEndpoint", "ValidationException")
             ),
             describe_endpoint_config=config,
