@@ -15,7 +15,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.services.application_autoscaling.service import application_autoscaling
 from localaws.services.application_autoscaling.targets import BURSTABLE, DIMENSION, held
-from localaws.services.sagemaker import base
+from localaws.variants import variants_of
 
 
 def invalid(message: str) -> AwsError:
@@ -43,7 +43,7 @@ def check_target(call: Call) -> None:
     resource = params["ResourceId"]
     name, _, variant = resource.removeprefix("endpoint/").partition("/variant/")
     config = configuration(call, name)
-    variants = {one["VariantName"]: one for one in base.variants(config)}
+    variants = {one["VariantName"]: one for one in variants_of(config)}
     if variant not in variants:
         raise invalid(f"No SageMaker endpoint variant found for resource ID: {resource}")
     known = held(call.account, call.region).get(resource)

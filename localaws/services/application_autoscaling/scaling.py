@@ -23,7 +23,7 @@ from localaws.services.application_autoscaling import activities
 from localaws.services.application_autoscaling.absent import check_registered
 from localaws.services.application_autoscaling.service import application_autoscaling
 from localaws.services.application_autoscaling.targets import held
-from localaws.services.sagemaker.base import variants
+from localaws.variants import variants_of
 
 # By the predefined metric of a variant: its metric in CloudWatch, the statistic, and the seconds between its points.
 # "Valid statistics: Min, Max" of the second (SageMaker Developer Guide, "Amazon SageMaker AI metrics in CloudWatch").
@@ -191,7 +191,7 @@ def count_of(cloud: Cloud, account: str, region: str, resource: str) -> int | No
     shown = cloud.root(account, region).client("sagemaker").describe_endpoint(EndpointName=endpoint)
     if shown["EndpointStatus"] != "InService":
         return None
-    counts = {one["VariantName"]: one["CurrentInstanceCount"] for one in variants(shown)}
+    counts = {one["VariantName"]: one["CurrentInstanceCount"] for one in variants_of(shown)}
     return int(counts[variant])
 
 

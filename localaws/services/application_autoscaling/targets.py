@@ -12,7 +12,7 @@ from typing import Any
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
-from localaws.services.sagemaker.base import variants
+from localaws.variants import variants_of
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 BURSTABLE = "ml.t2."
@@ -33,11 +33,11 @@ def held(account: str, region: str) -> dict[str, Any]:
 
 def check_update(call: Call, endpoint: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """ValidationException where an update takes a scaled variant away, or changes the type of its instances."""
-    types = {v["VariantName"]: v.get("InstanceType") for v in variants(new)}
+    types = {v["VariantName"]: v.get("InstanceType") for v in variants_of(new)}
     targets = held(call.account, call.region)
     kept = [
         variant["VariantName"]
-        for variant in variants(old)
+        for variant in variants_of(old)
         if f"endpoint/{endpoint}/variant/{variant['VariantName']}" in targets
         and types.get(variant["VariantName"]) != variant.get("InstanceType")
     ]

@@ -15,7 +15,6 @@ from localaws.services.events.service import emit
 PRINCIPAL = "sagemaker.amazonaws.com"
 TAG_LIMIT = 50
 PAGE = 10  # what a list returns where MaxResults is not given
-VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
 
 
 @dataclass
@@ -68,11 +67,6 @@ def only(params: Mapping[str, Any], where: str, *supported: str) -> None:
     asked = [name for name, value in params.items() if name not in supported and not is_default(name, value)]
     if asked:
         raise NotSupported(f"{where} with {', '.join(sorted(asked))}")
-
-
-def variants(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every variant of an endpoint or its configuration, those that answer first."""
-    return [variant for member in VARIANTS for variant in shown.get(member, [])]
 
 
 def user(principal: Principal) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from localaws.services.sagemaker import base, shadows
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.models import Models
 from localaws.services.sagemaker.service import sagemaker
+from localaws.variants import VARIANTS, variants_of
 
 MEMORY = range(1024, 6145, 1024)  # MB of a serverless endpoint
 VARIANT = (
@@ -47,7 +48,7 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
         params, "CreateEndpointConfig", "EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "Tags",
         "KmsKeyId", "AsyncInferenceConfig", "ShadowProductionVariants",
     )  # fmt: skip
-    variants = base.variants(params)
+    variants = variants_of(params)
     names = [variant["VariantName"] for variant in variants]
     if len(names) != len(set(names)):
         raise invalid("Duplicate variant names are not allowed.")
@@ -62,7 +63,7 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
     whole = arn("sagemaker", call.region, call.account, f"endpoint-config/{params['EndpointConfigName']}")
     shown = {name: value for name, value in params.items() if name != "Tags"}
     shown |= {"EndpointConfigArn": whole, "CreationTime": base.now()}
-    for member in base.VARIANTS:
+    for member in VARIANTS:
         if member in params:
             shown[member] = [{"InitialVariantWeight": 1.0, **variant} for variant in params[member]]
     configs = call.cloud.state(EndpointConfigs, call.account, call.region)

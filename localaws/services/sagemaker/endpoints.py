@@ -21,6 +21,7 @@ from localaws.services.sagemaker.deployment import Endpoint
 from localaws.services.sagemaker.endpoint_configs import find_config
 from localaws.services.sagemaker.servers import Fleet, new_fleet
 from localaws.services.sagemaker.service import sagemaker
+from localaws.variants import VARIANTS
 
 
 @dataclass
@@ -190,7 +191,7 @@ def describe_endpoint(call: Call) -> dict[str, Any]:
 
 
 def variants_shown(fleet: Fleet) -> dict[str, Any]:
-    return {member: fleet.shown(member) for member in base.VARIANTS if member in fleet.config}
+    return {member: fleet.shown(member) for member in VARIANTS if member in fleet.config}
 
 
 @sagemaker.operation("ListEndpoints")

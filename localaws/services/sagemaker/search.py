@@ -18,6 +18,7 @@ from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.services.sagemaker import base, endpoints, models, pipelines, projects, registry, training
 from localaws.services.sagemaker.service import sagemaker
+from localaws.variants import variants_of
 
 Record = dict[str, Any]
 ELEMENTS = 50  # filters, nested filters and subexpressions of one expression
@@ -56,7 +57,7 @@ def all_models(call: Call) -> Iterable[Record]:
         serving = [
             {member: endpoint.shown[member] for member in members if member in endpoint.shown}
             for endpoint in running
-            if any(name == variant.get("ModelName") for variant in base.variants(endpoint.fleet.config))
+            if any(name == variant.get("ModelName") for variant in variants_of(endpoint.fleet.config))
         ]
         yield {"Model": with_tags(call, "Model", model.shown, "ModelArn"), "Endpoints": serving}
 

@@ -30,6 +30,7 @@ from localaws.containers import process
 from localaws.services.sagemaker import base, images, logs, own_servers, storage, vpc
 from localaws.services.sagemaker.models import Container, Model, Models
 from localaws.services.sagemaker.shared import Running, Shared, StartFailed, identity
+from localaws.variants import variants_of
 
 PING_SECONDS = 30  # how long a container may take to answer its first ping
 SCRIPT_SECONDS = 120  # likewise, with a team's functions, which load what they import
@@ -160,7 +161,7 @@ class Fleet:
 
     def with_instances(self) -> list[str]:
         """The variants that are not serverless."""
-        return [v["VariantName"] for v in base.variants(self.config) if "ServerlessConfig" not in v]
+        return [v["VariantName"] for v in variants_of(self.config) if "ServerlessConfig" not in v]
 
     def stop(self) -> None:
         for server in self.servers.values():
@@ -170,7 +171,7 @@ class Fleet:
 
 def new_fleet(config: dict[str, Any]) -> Fleet:
     """A fleet that does not run yet."""
-    variants = base.variants(config)
+    variants = variants_of(config)
     return Fleet(
         config=config,
         weights={variant["VariantName"]: variant["InitialVariantWeight"] for variant in variants},
@@ -181,7 +182,7 @@ def new_fleet(config: dict[str, Any]) -> Fleet:
 def start_fleet(cloud: Cloud, account: str, region: str, endpoint: str, fleet: Fleet) -> None:
     """Every variant's container, running and healthy; StartFailed, and nothing left running, otherwise."""
     try:
-        for variant in base.variants(fleet.config):
+        for variant in variants_of(fleet.config):
             model = cloud.state(Models, account, region).by_name.get(variant["ModelName"])
             if model is None:
                 raise StartFailed(f'Could not find model "{variant["ModelName"]}".')

@@ -18,8 +18,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from localaws.cloud import Cloud
-from localaws.services.sagemaker.base import VARIANTS, invalid, variants
+from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.servers import Fleet, Server
+from localaws.variants import VARIANTS, variants_of
 
 MOST = 16  # copies under way at a time: a shadow that is slower than its requests gets no more
 
@@ -32,7 +33,7 @@ def check(config: Mapping[str, Any]) -> None:
         raise invalid("With ShadowProductionVariants, one production variant and one shadow variant can be specified.")
     if "AsyncInferenceConfig" in config:
         raise invalid("ShadowProductionVariants is not supported for asynchronous endpoints.")
-    for variant in variants(config):
+    for variant in variants_of(config):
         if "ServerlessConfig" in variant:
             raise invalid("ShadowProductionVariants is not supported for serverless endpoints.")
         if variant["InstanceType"].startswith("ml.inf1."):

@@ -39,14 +39,21 @@ SERVERLESS = {"VariantName": "Less", "ServerlessConfig": {"MemorySizeInMB": 2048
     ],
 )
 def test_what_excludes_a_shadow_variant_is_refused(more: dict[str, Any], words: str) -> None:
-    with pytest.raises(AwsError, match=words) as refused:
-        shadows.check(config(**more))
-    assert refused.value.code == "ValidationException"
+    said = refusal(config(**more))
+    assert (said.split(":")[0], words in said) == ("ValidationException", True)
 
 
 def test_one_shadow_variant_beside_one_production_variant_is_taken() -> None:
-    shadows.check(config())
-    shadows.check({"ProductionVariants": [SERVERLESS]})
+    assert refusal(config()) == refusal({"ProductionVariants": [SERVERLESS]}) == ""
+
+
+def refusal(asked: dict[str, Any]) -> str:
+    """The code and the words that a configuration meets; "" where it is taken."""
+    try:
+        shadows.check(asked)
+    except AwsError as error:
+        return f"{error.code}: {error.message}"
+    return ""
 
 
 class Counted:
