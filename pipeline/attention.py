@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline import shadow_page
 from pipeline.console import one_word, shorten
 from pipeline.documents import differences
 from pipeline.metric_gates import plain
@@ -58,6 +59,7 @@ def look_first(card: Mapping[str, Any]) -> list[str]:
         *switched_off(changed),
         *gates(card),
         *agreement(card),
+        *shadow_page.attention(card),
         *version(card, prod),
         *tests(card.get("checked") or {}),
         *loosened(changed),

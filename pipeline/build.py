@@ -24,7 +24,19 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import batch, combinations, comparison, live, metric_gates, monitors, outcome, record, release, removal
+from pipeline import (
+    batch,
+    combinations,
+    comparison,
+    live,
+    metric_gates,
+    monitors,
+    outcome,
+    record,
+    release,
+    removal,
+    shadow,
+)
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
@@ -81,6 +93,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
             "SUMMARY": f"Nothing: {reason}.",
             "REMOVE": removal.NONE,
             "MANIFEST_SHA256": documents.digest(out),
+            "SHADOW": "false",
         }
 
     say(f"deploying version {version.number}: {version.arn}")
@@ -123,11 +136,16 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     held = golden.of_version(version.number)
     manifest["tests"] = summary(held, (repository / GOLDEN).read_bytes(), own_tests(repository))
     manifest["gates"] = gates
+    manifest["shadow"] = shadow.plan(settings, version.arn, now["prod"], wanted["prod"], bool(why))
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
     write_json(out / live.BEFORE, {stage.name: before(settings, stage, now, clients) for stage in settings.stages[:-1]})
     write_json(out / comparison.LIVE, comparison.of_live(last["prod"], now["prod"].get("ModelPackageName", "")))
     shutil.copy(repository / GOLDEN, out)
+    planned = shadow.is_planned(manifest)
+    if planned:
+        for name, document in shadow.files(now["prod"], version.arn, arns, parameters["Tags"]).items():
+            write_json(out / name, document)
     share(clients, manifest, "staging")  # with production the gate does, once it is approved
     return {
         "DEPLOY": "true" if why else ALONE,
@@ -137,6 +155,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         "SUMMARY": shorten(f"{settings.project} version {version.number}: {reason}."),
         "REMOVE": removal.exported(manifest["stages"]),
         "MANIFEST_SHA256": documents.digest(out),
+        "SHADOW": "true" if planned else "false",
     }
 
 

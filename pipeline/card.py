@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import links, metric_gates, office_hours, removal, resources
+from pipeline import links, metric_gates, office_hours, removal, resources, shadow_page
 from pipeline.attention import look_first
 from pipeline.clients import Clients
 from pipeline.console import counted, one_word, shorten
@@ -51,6 +51,7 @@ class Asked:
     commit: of the deploy repository: its id, and author, message, date and link where they are known
     compared: the answers beside the live version's (comparison.py), {} where staging did not compare them
     between: what the record says of the tests of each stage between staging and production; {} for nothing
+    shadow: what the candidate answered in production's shadow (shadow_watch.py), or why it was none; {} for neither
     """
 
     manifest: Mapping[str, Any]
@@ -67,6 +68,7 @@ class Asked:
     commit: Mapping[str, str] = field(default_factory=dict)
     compared: Mapping[str, Any] = field(default_factory=dict)
     between: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shadow: Mapping[str, Any] = field(default_factory=dict)
 
 
 def key_of(execution: str, number: str) -> str:
@@ -136,6 +138,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         "checked": {"now": manifest.get("tests"), "before": asked.admitted.get("tests")},
         "stages": stages,
         "between": {name: tested(found, asked.manifest_sha256) for name, found in asked.between.items()},
+        "shadow": {name: value for name, value in asked.shadow.items() if name != "manifest"},
         "names": {a["id"]: a["name"] for part in manifest["stages"].values() for a in part["accounts"] if a["name"]},
         "prices": prices.sources(),
         "production": production.document(),
@@ -255,6 +258,7 @@ def summary(card: Mapping[str, Any]) -> str:
     more = f" (of {len(lines)})" if len(lines) > FIRST else ""
     first = f"look first{more}: {'; '.join(named)}; " if named else ""
     between = "".join(f"{name} {between_text(one)}; " for name, one in card.get("between", {}).items())
+    between += shadow_page.summary(card)
     return shorten(
         f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; {first}"
         f"{between}{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."

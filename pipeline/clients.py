@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_codecommit import CodeCommitClient
     from mypy_boto3_codepipeline import CodePipelineClient
     from mypy_boto3_ecr import ECRClient
@@ -44,6 +45,8 @@ class Clients(Protocol):
 class AccountClients(Protocol):
     """Returns a client of the tester's role, by the name of the service."""
 
+    @overload
+    def __call__(self, service: Literal["cloudwatch"], /) -> CloudWatchClient: ...
     @overload
     def __call__(self, service: Literal["s3"], /) -> S3Client: ...
     @overload

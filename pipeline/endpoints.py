@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import asynchronous, batch, comparison, images, outcome
+from pipeline import asynchronous, batch, comparison, images, outcome, shadow_watch
 from pipeline.answers import read_answer, wrong
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
@@ -321,6 +321,8 @@ def main() -> int:
         raise UserError(f"STAGE is {stage!r}: the manifest has {', '.join(manifest['stages'])}")
     if not external_id:
         raise UserError("TESTER_EXTERNAL_ID is not set: the build project takes it from the Parameter Store")
+    if os.environ.get("STEP") == "shadow":
+        return shadow_watch.main(manifest, given, stage, external_id)
     golden = read_golden(given / GOLDEN.name).of_version(manifest["model_package"]["version"])
     say(f"asking for {manifest['model_package']['arn']}")
     why: dict[str, str] = {}

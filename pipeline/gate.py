@@ -1,6 +1,7 @@
 """The steps Card and Gate: what the approver sees, and whether what was approved may go to production.
 
-Card (STEP=card) makes the evidence card when the approval is asked for (card.py). Gate (STEP=gate) is the first action
+Card (STEP=card) makes the evidence card when the approval is asked for (card.py); GateShadow (STEP=shadow) lets a
+candidate into production's shadow before (shadow_gate.py). Gate (STEP=gate) is the first action
 of DeployProd. It admits what an approver saw and approved: the hash of all that Build handed on, production as it is on
 the card, the version as Build found it, and an approver who, with FourEyes, is not the version's author. Where no
 approver was asked, it decides again whether that is right (unasked.py); of a rollback, whether the gate admitted it
@@ -27,7 +28,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import card, comparison, frozen, live, people, record, removal
+from pipeline import card, comparison, frozen, live, people, record, removal, shadow, shadow_gate
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.gating import Gate, actions_of, approval_of, in_stage, runs_of, same_author
 from pipeline.live import LiveStage
@@ -74,6 +75,7 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         commit_of(gate),
         compared_in(tests.with_name(comparison.FOUND)),
         between(gate),
+        shadowed(gate),
     )
     made = card.gather(asked, read_results(tests), gate.clients)
     key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
@@ -88,6 +90,16 @@ def between(gate: Gate) -> dict[str, Mapping[str, Any]]:
     s3, (_, *names, _) = gate.clients("s3", gate.region), gate.manifest["stages"]
     found = record.by_time(record.read(s3, gate.bucket, f"{record.OUTCOMES}{gate.execution}/")) if names else []
     return {name: next((one for one in reversed(found) if one.get("stage") == name), {}) for name in names}
+
+
+def shadowed(gate: Gate) -> dict[str, Any]:
+    """What this execution's shadow was asked and answered, or why there was none; {} where none is asked for."""
+    planned = gate.manifest.get("shadow") or {}
+    if not shadow.is_planned(gate.manifest):
+        return dict(planned)
+    prefix = f"{record.OUTCOMES}{gate.execution}/shadow-"
+    found = record.by_time(record.read(gate.clients("s3", gate.region), gate.bucket, prefix))
+    return found[-1] if found else {"why": "its step has recorded nothing"}
 
 
 def compared_in(file: Path) -> dict[str, Any]:
@@ -190,6 +202,8 @@ def problems_of(gate: Gate, document: dict[str, Any]) -> Iterator[str]:
     yield from frozen.changed(gate.clients, package, since_build=not target)
     if wrong := live.not_deployable("production", manifest["stages"]["prod"]["stack_set_name"], production):
         yield wrong
+    if other := in_stage(gate, "DeployShadow"):
+        yield f"execution {other} has a shadow in production: retry the stage DeployProd once DeployShadow has ended"
     if target:
         document |= {"rollback_of": target, "why": f"execution {target} was let through before, and its tests passed"}
         yield from never_let_through(gate, target)
@@ -245,6 +259,7 @@ def card_problems(
     if said is None:
         yield f"the card {key} is not the one that was made for this execution. {gate.again()}"
         return
+    document |= {"shadow": said["shadow"]} if said.get("shadow") else {}
     if said["execution"] != gate.execution or said["manifest_sha256"] != gate.manifest_sha256:
         yield f"the card {key} is of another deployment. {gate.again()}"
         return
@@ -295,10 +310,11 @@ def main() -> int:
         kit=Path(),
         clients=client,
     )
+    steps = {"removal": removal.step, "shadow": shadow_gate.admit}
     if (step := os.environ["STEP"]) == "card":
         export(make_card(gate, Path(os.environ.get(TESTS, "")) / "results.json"))
     else:
-        export(removal.step(gate) if step == "removal" else decide(gate))
+        export(steps.get(step, decide)(gate))
     return 0
 
 

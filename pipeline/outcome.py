@@ -35,7 +35,7 @@ class Served:
     model_package: of its first container; release: the number in its configuration; 0 where it has none
     images: what runs, as SageMaker resolved it (repository@digest); none where it does not say so
     as_deployed: whether it runs on what the manifest says, None where that is not known
-    batch: whether it is a stage's state machine
+    batch: whether it is a stage's state machine; shadow: whether a candidate gets copies of its requests
     """
 
     account: str
@@ -50,6 +50,7 @@ class Served:
     as_deployed: bool | None = None
     images: tuple[str, ...] = ()
     batch: bool = False
+    shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,11 @@ def look(sagemaker: SageMakerClient, bare: Served) -> Served:
         looked_at=at,
     )
     try:
-        (variant, *_) = sagemaker.describe_endpoint_config(EndpointConfigName=seen.config)["ProductionVariants"]
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=seen.config)
+        seen, variant = (
+            replace(seen, shadow=bool(config.get("ShadowProductionVariants"))),
+            config["ProductionVariants"][0],
+        )
         model = sagemaker.describe_model(ModelName=variant["ModelName"])
     except ClientError as error:
         if not_found(error):  # deleted, although the endpoint runs on it
@@ -135,6 +140,8 @@ def differs(served: Served, package: str, release: int | None) -> str:
         return f"expected {package}, got {served.model_package or 'no model package'}"
     if release is not None and served.release != release:
         return f"expected the configuration with the number {release}, got {served.release}, with other settings"
+    if served.shadow:
+        return "expected no shadow variant, got one"
     # With a release, the reason of a failure before this deployment may still be there.
     return "the last update of the endpoint failed" if release is None and served.failure_reason else ""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline import comparison_page
+from pipeline import comparison_page, shadow_page
 from pipeline.attention import earlier
 from pipeline.console import counted, one_line
 from pipeline.documents import differences
@@ -81,6 +81,7 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
         "<h2>Metrics</h2>",
         metrics(card["metrics"]),
         comparison_page.section(card),
+        shadow_page.section(card),
         "<h2>Tests of staging</h2>",
         passed(checks, names),
         "<h2>Source</h2>",

@@ -82,6 +82,8 @@ class Settings:
     rejected: the number of the version whose rejection started the execution, or None
     bundle_version: of the published bundle that the project comes from
     organization_tags: what the organization has everything tagged with, beside the project's own
+    shadow_minutes, shadow_requests: how long a candidate is in production's shadow at most, 0 for not at all; after how
+        many requests at each endpoint it is enough, 0 for all that time
     """
 
     project: str
@@ -99,6 +101,8 @@ class Settings:
     stages: tuple[Stage, ...]
     rejected: int | None = None
     organization_tags: Mapping[str, str] = field(default_factory=dict)
+    shadow_minutes: int = 0
+    shadow_requests: int = 0
 
     @property
     def tags(self) -> dict[str, str]:
@@ -167,6 +171,8 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
         stages=tuple(stages),
         rejected=int(rejected[1]) if rejected else None,
         organization_tags=read_tags(environment.get("ORGANIZATION_TAGS", "")),
+        shadow_minutes=int(environment.get("SHADOW_MINUTES") or 0),
+        shadow_requests=int(environment.get("SHADOW_REQUESTS") or 0),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import record
+from pipeline import record, shadow
 from pipeline.live import LiveStage
 from pipeline.parameters import with_defaults
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Decision = Mapping[str, Any]  # of the gate, or how a deployment ended: an entry of the record
 # Of 40-stage.yaml: what may differ between two deployments of the same settings to the same places.
-OF_THE_VERSION = {"ModelPackageName", "CopyModelPackageNames", "Release", "KeepInstanceCount"}
+# A shadow that was left behind goes with any deployment.
+OF_THE_VERSION = {"ModelPackageName", "CopyModelPackageNames", "Release", "KeepInstanceCount", *shadow.NONE}
 
 
 def why_asked(

@@ -98,6 +98,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"what stands in for your own container images (default: {IMAGES}, where there is one)",
     )
+    made.add_argument(
+        "--shadow",
+        action="store_true",
+        help="environment.yaml says endpoints.shadow: the second version is in production's shadow before the approver "
+        "decides, while production is asked",
+    )
     made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     made.add_argument(
         "--folder",
@@ -129,9 +135,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     regions = check(args)
     if args.template:
-        if args.deploy_repository or args.training_repository or args.build_on_push:
+        if args.deploy_repository or args.training_repository or args.build_on_push or args.shadow:
             raise UsageError(
-                "--template plays no story: leave --deploy-repository, --training-repository and --build-on-push out"
+                "--template plays no story: leave --deploy-repository, --training-repository, --build-on-push and "
+                "--shadow out"
             )
         from scripts.rehearsal.other_templates.rehearsing import rehearse  # a second, after the arguments
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.kit.console import say
-from scripts.rehearsal import deploying
+from scripts.rehearsal import deploying, shadowing
 from scripts.rehearsal.examples import commit
 from scripts.rehearsal.playing import Playing
 
@@ -45,8 +45,12 @@ def second_version(story: Playing) -> None:
     say(f"    registered {story.model_package_arn}")
     deploying.approve(story, lambda: set_status(story, story.model_package_arn, "Approved"))
     deploying.staging(story)
+    if story.shadow:
+        shadowing.observe(story)
     deploying.approval(story)
     deploying.production(story)
+    if story.shadow:
+        shadowing.check_record(story)
     deploying.predictions(story)
 
 

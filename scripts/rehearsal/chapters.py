@@ -19,7 +19,7 @@ from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stages import Stage
-from scripts.rehearsal import afterwards, deploying, examples, observing, on_push
+from scripts.rehearsal import afterwards, deploying, examples, observing, on_push, shadowing
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.playing import Chapter, Playing, StoryFailed
 from scripts.rehearsal.setting import Setting
@@ -40,7 +40,7 @@ def organization(story: Story) -> None:
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
     file = people.environment_file(story.setting, story.regions, story.images, story.build_on_push)
-    story.environment_path.write_text(file + prepare.environment(story))
+    story.environment_path.write_text(file + (shadowing.SECTION if story.shadow else prepare.environment(story)))
 
 
 def permissions(story: Story) -> None:
@@ -51,6 +51,8 @@ def permissions(story: Story) -> None:
     policy = f"arn:aws:iam::{story.setting.data_science}:policy/{people.APPROVER_POLICY}"
     people.make_person(iam, story.setting.data_science, people.APPROVER, policy)
     prepare.prepare(story)
+    if story.shadow:
+        shadowing.make_buckets(story)
 
 
 def publishing(story: Story) -> None:
@@ -72,6 +74,8 @@ def project(story: Playing) -> None:
     skipped = story.stage("DeployStaging").get("latestExecution", {}).get("status")
     story.require(skipped == "Skipped", f"DeployStaging is {skipped} although no model was approved")
     say(f"    project {story.project_name} ({story.project_id}); no approved model yet, so nothing was deployed")
+    if story.shadow:
+        shadowing.capture(story)
 
 
 def create_project(story: Playing, name: str, **parameters: str) -> str:
@@ -84,7 +88,7 @@ def create_project(story: Playing, name: str, **parameters: str) -> str:
     shown = (version for version in versions if version.get("Guidance", "DEFAULT") == "DEFAULT")
     current = story.only(shown, f"the product {products[0]['Name']} has no current version")
     setting = story.setting
-    values = {**(stages_of(setting, story.regions) if story.form else {}), **parameters}
+    values = {**(stages_of(setting, story.regions, story.shadow) if story.form else {}), **parameters}
     sagemaker = scientist.client("sagemaker")
     sagemaker.create_project(
         ProjectName=name,
@@ -112,8 +116,8 @@ def create_project(story: Playing, name: str, **parameters: str) -> str:
     return str(made["ProjectId"])
 
 
-def stages_of(setting: Setting, regions: Sequence[str]) -> dict[str, str]:
-    """What the data scientist fills in of the product's form."""
+def stages_of(setting: Setting, regions: Sequence[str], shadow: bool = False) -> dict[str, str]:
+    """What the data scientist fills in of the product's form. shadow: the product has one"""
     if setting.administrator == "self-managed":
         return {}  # roles, accounts and Regions are the product's defaults, from environment.yaml
     listed = ",".join(regions)
@@ -121,6 +125,7 @@ def stages_of(setting: Setting, regions: Sequence[str]) -> dict[str, str]:
         **{Stage(stage).role_parameter: f"sagemaker-role-{stage}" for stage in setting.units},
         **{Stage(stage).unit_parameter: unit for stage, unit in setting.units.items()},
         **{Stage(stage).approve_parameter: "true" for stage in setting.asked},
+        **({"ShadowMinutes": "30", "ShadowRequests": str(shadowing.REQUESTS)} if shadow else {}),
         "StackSetAdministrator": "DELEGATED_ADMIN" if setting.administrator == "delegated" else "SELF",
         **({Stage(stage).regions_parameter: listed for stage in setting.units} if listed else {}),
     }

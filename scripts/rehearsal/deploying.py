@@ -118,7 +118,11 @@ def read_tests(story: Playing, person: Person) -> int:
 
 def approval_token(story: Playing, codepipeline: Any, into: Stage = Stage.PROD) -> str:
     """What answers the manual approval, as soon as the pipeline waits for it. into: the stage that it lets into"""
-    name = into.approval_stage
+    return token_of(story, codepipeline, into.approval_stage)
+
+
+def token_of(story: Playing, codepipeline: Any, name: str) -> str:
+    """The same of an approval by its name, which its stage has too."""
 
     def waiting() -> str | None:
         stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]

@@ -111,6 +111,7 @@ class Playing(ABC):
     images: the namespace of the data science account's own images, which go to the further Regions; "" for none
     build_on_push: whether a push to the training repository trains
     between: the stages between staging and production; asked: those of them that an approver lets versions into
+    shadow: whether a version is in production's shadow before it is approved (scripts/rehearsal/shadowing.py)
     """
 
     folder: Path
@@ -123,6 +124,7 @@ class Playing(ABC):
     build_on_push: bool = False
     between: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    shadow: bool = False
     example: str = "iris"
     repositories: Repositories = field(default_factory=Repositories)
     changes: dict[str, Any] = field(default_factory=dict)

@@ -49,6 +49,8 @@ def team_of(args: argparse.Namespace, regions: tuple[str, ...]) -> repositories.
     """A team's own repositories, if any; UsageError for a folder or an option that cannot be."""
     given = {repositories.DEPLOY: args.deploy_repository, repositories.TRAINING: args.training_repository}
     folders: dict[str, Path] = {option: folder for option, folder in given.items() if folder}
+    if args.shadow and folders:
+        raise UsageError("--shadow: a team's story has no second version, which would be the shadow: leave it out")
     if not folders:
         if args.base:
             raise UsageError(f"--base compares what {' or '.join(given)} names: add one of them")
@@ -82,6 +84,7 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
             build_on_push=args.build_on_push,
             between=between,
             asked=asked,
+            shadow=args.shadow,
         )
         if team.folders:
             story.repositories, story.changes = team, changes.compare(team, args.region, regions)

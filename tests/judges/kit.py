@@ -70,6 +70,7 @@ SAMPLE: dict[str, dict[str, str]] = {
         "DataKeyAlias": "alias/captured",
         "AllowVpc": "true",
         "AllowBatch": "true",
+        "AllowShadow": "true",
         "Consumers": "churn@arn:aws:iam::555555555555:role/shop",
         "ConsumerAccountIds": "555555555555",
     },
@@ -83,6 +84,7 @@ SAMPLE: dict[str, dict[str, str]] = {
         "EndpointTemplateKey": "bundle/0a1b/templates/50-endpoint.yaml",
         "BundleVersion": "1",
         "BuildOnPush": "true",
+        "ShadowMinutes": "60",
     },
     FORTY: {
         **PROJECT,

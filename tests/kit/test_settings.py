@@ -354,6 +354,26 @@ def test_an_approval_is_asked_before_stages_that_are_there() -> None:
     assert "approval.before[0]" in complaint(f"{with_qa}approval: {{before: [prod]}}\n")
 
 
+def test_a_shadow_has_minutes_and_a_bucket() -> None:
+    shadow = "endpoints: {data_bucket: account, shadow: {minutes: 60, requests: 1000}}\n"
+    found = reading.parse(EXAMPLE_SETTINGS + shadow, "example").endpoints.shadow
+    assert (found.minutes, found.requests) == (60, 1000)
+    assert reading.parse(EXAMPLE_SETTINGS, "example").endpoints.shadow.minutes == 0
+    for wrong, said in (
+        ("{shadow: {minutes: 60}}", "endpoints.shadow: is compared by captured data, which need a bucket"),
+        (
+            "{data_bucket: account, shadow: {requests: 5}}",
+            "endpoints.shadow.requests: ends a shadow, and there is none",
+        ),
+        ("{data_bucket: account, shadow: {minutes: 241}}", "is 241. Write a whole number from 0 to 240"),
+        ("{data_bucket: account, shadow: {minutes: '60'}}", "is '60'. Write a whole number from 0 to 240"),
+        ("{data_bucket: account, shadow: {minutes: true}}", "is True. Write a whole number from 0 to 240"),
+        ("{data_bucket: account, shadow: {minutes: 1.5}}", "is 1.5. Write a whole number from 0 to 240"),
+        ("{data_bucket: account, shadow: {minutes: -1}}", "is -1. Write a whole number from 0 to 240"),
+    ):
+        assert said in complaint(f"{EXAMPLE_SETTINGS}endpoints: {wrong}\n"), wrong
+
+
 def test_a_stage_that_is_not_there_has_no_regions_accounts_or_unit_of_another() -> None:
     assert "regions.qa" in complaint(f"{EXAMPLE_SETTINGS}regions: {{qa: [us-east-1]}}\n")
     invited = "invited_accounts: [{id: '222222222222', stage: qa}]\n"

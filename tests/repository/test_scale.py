@@ -13,14 +13,16 @@ from awslang.template.schemas import schema
 from awslang.template.template import parse
 from benchmarks import limits as scale
 from localaws.services.codebuild.images import LAMBDA_MINUTES
-from pipeline import accounts, console, endpoints, manifest, registry, report, settings, sharing
+from pipeline import accounts, console, endpoints, manifest, registry, report, settings, shadow_watch, sharing
 from scripts.kit.console import UsageError
 from scripts.kit.doctor.checks import limits
 from scripts.kit.settings import reading
+from scripts.kit.settings.endpoints import LONGEST_SHADOW
 from scripts.kit.stages import Stage
 from tests.support import ROOT
 
 PAGE = (ROOT / "docs/explanation/scale.md").read_text(encoding="utf-8")
+EIGHT_HOURS = 8 * 60 * 60  # seconds that CodePipeline waits for a build ("Quotas in AWS CodePipeline")
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
 
 
@@ -110,7 +112,10 @@ def test_the_kit_gives_itself_the_time_that_is_computed_with(pipeline: Any) -> N
     assert scale.BUILD_MINUTES == LAMBDA_MINUTES < on_ec2
     config = endpoints.CONFIG  # the last request begins just before the end, and may hang as often as it is tried
     hangs = config.retries["max_attempts"] * (config.connect_timeout + config.read_timeout + 20)  # 20: between tries
-    assert scale.TEST_SECONDS + 2 * hangs < minutes["Test"] * 60  # a slow answer is asked for a second time
+    asked, with_shadow, tests = minutes["Test"]["Fn::If"]
+    assert scale.TEST_SECONDS + 2 * hangs < tests * 60  # a slow answer is asked for a second time
+    longest = LONGEST_SHADOW * 60 + 2 * shadow_watch.SETTLE + 2 * hangs
+    assert (asked, longest < with_shadow * 60 < EIGHT_HOURS) == ("HasShadow", True)
     further = pipeline["settings"].FURTHER_REGIONS + 1
     assert scale.test_seconds(limits.ACCOUNTS_PER_STAGE, further) < scale.TEST_SECONDS
 

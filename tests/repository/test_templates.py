@@ -167,7 +167,8 @@ def test_the_approval_has_a_stage_of_its_own() -> None:
     stages = stages_of_the_pipeline()
     of_the_kit = [
         *("Source", "Build", "DeployStaging", "ApproveQa", "DeployQa", "ApproveUat", "DeployUat"),
-        *("ApprovePreprod", "DeployPreprod", "ApproveDeployment", "DeployProd", "RemoveStaging"),
+        *("ApprovePreprod", "DeployPreprod", "ApproveShadow", "DeployShadow"),
+        *("ApproveDeployment", "DeployProd", "RemoveStaging"),
     ]
     assert [name for name in stages if name in of_the_kit] == of_the_kit
     assert [a["ActionTypeId"]["Category"] for a in stages["ApproveDeployment"]["Actions"]] == ["Build", "Approval"]
@@ -185,8 +186,9 @@ def test_the_gate_comes_before_everything_in_production() -> None:
 
 
 def test_a_project_without_an_approved_version_skips_every_stage_that_deploys() -> None:
-    for stage in list(stages_of_the_pipeline().values())[2:]:
+    for name, stage in list(stages_of_the_pipeline().items())[2:]:
         condition = stage["BeforeEntry"]["Conditions"][0]
         assert condition["Result"] == "SKIP"
-        removes = stage["Name"] == "RemoveStaging"
-        assert condition["Rules"][0]["Configuration"]["Variable"] == f"#{{Build.{'REMOVE' if removes else 'DEPLOY'}}}"
+        of = {"RemoveStaging": "REMOVE", "ApproveShadow": "SHADOW", "DeployShadow": "SHADOW"}
+        variable = f"#{{Build.{of.get(name, 'DEPLOY')}}}"
+        assert condition["Rules"][0]["Configuration"]["Variable"] == variable

@@ -142,7 +142,8 @@ OF_SETTINGS = frozenset(
 BY_HAND = frozenset(
     {
         "endpoint-missing", "group-policy", "kit-stack-missing", "model-role-missing", "portfolio-missing",
-        "seed-missing", "target-stack-missing", "template-missing", "tester-role-missing", "version-failed",
+        "seed-missing", "shadow-left", "target-stack-missing", "template-missing", "tester-role-missing",
+        "version-failed",
     }
 )  # fmt: skip
 AFTERWARDS = frozenset(

@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pipeline import shadow
 from pipeline.build import build
 from pipeline.gate import decide, make_card
 from pipeline.gating import Gate
 from pipeline.report import Result, write_results
 from pipeline.settings import read_settings
+from pipeline.shadow_gate import admit
 from tests.support.deploy_repository import ENVIRONMENT
 from tests.support.fake_services import (
     MODEL,
@@ -96,6 +98,7 @@ class World:
         self.actions: list[dict[str, Any]] = []
         self.shown: dict[str, Any] = {"variables": [{"name": "ModelPackageVersion", "resolvedValue": "2"}]}
         self.busy: list[str] = []  # the executions that are in DeployProd, one after the other
+        self.shadow_of = ""  # the execution that is in DeployShadow
         self.four_eyes = False
         self.shared: list[dict[str, Any]] = []  # the group's policies that the last decision put
         self.built: dict[str, str] = {}
@@ -121,7 +124,7 @@ class World:
             "codepipeline": Fake(
                 get_pipeline_execution=lambda **_: {"pipelineExecution": self.shown},
                 list_action_executions=lambda **_: [{"actionExecutionDetails": self.actions}],
-                get_pipeline_state=lambda **_: {"stageStates": [self.stage_state()]},
+                get_pipeline_state=lambda **_: {"stageStates": [self.stage_state(), self.shadow_state()]},
             ),
         }[service]
         if service == "cloudformation":
@@ -156,6 +159,10 @@ class World:
         if self.busy:
             state["latestExecution"] = {"pipelineExecutionId": self.busy.pop(0), "status": "InProgress"}
         return state
+
+    def shadow_state(self) -> dict[str, Any]:
+        latest = {"pipelineExecutionId": self.shadow_of, "status": "InProgress"}
+        return {"stageName": "DeployShadow", **({"latestExecution": latest} if self.shadow_of else {})}
 
     # -- the steps -----------------------------------------------------------------------------
 
@@ -200,10 +207,32 @@ class World:
         result = {"executionResult": {"externalExecutionSummary": "looks right"}}
         self.acted("ApproveDeployment", status, updatedBy=by, output=result)
 
-    def acted(self, name: str, status: str = "Succeeded", **more: Any) -> None:
+    def acted(self, name: str, status: str = "Succeeded", stage: str = "ApproveDeployment", **more: Any) -> None:
         when = STARTED + timedelta(minutes=len(self.actions))
-        run = {"stageName": "ApproveDeployment", "actionName": name, "status": status}
+        run = {"stageName": stage, "actionName": name, "status": status}
         self.actions.append({**run, "startTime": when, "lastUpdateTime": when, **more})
+
+    def with_shadow(self) -> World:
+        """Production has what a shadow needs, and the product asks for one."""
+        self.parameters |= {
+            "AccountIds": "222222222222", "Regions": REGION, "DataCaptureS3Uri": "account", **shadow.NONE,
+            "EndpointTemplateUrl": (
+                f"https://sagemaker-multi-account-bundle-111111111111-{REGION}.s3.{REGION}.amazonaws.com/"
+                "bundle/1a2b/templates/50-endpoint.yaml"
+            ),
+        }  # fmt: skip
+        self.build(SHADOW_MINUTES="30", SHADOW_REQUESTS="100")
+        return self
+
+    def let_in(self, by: str = BOB, status: str = "Succeeded") -> None:
+        result = {"executionResult": {"externalExecutionSummary": "may look"}}
+        self.acted("ApproveShadow", status, "ApproveShadow", updatedBy=by, output=result)
+
+    def admit(self, **changes: Any) -> dict[str, str]:
+        """The step GateShadow; what it exports."""
+        gate = replace(self.gate, **changes)
+        self.shared.clear()
+        return admit(gate)
 
     def ready(self) -> World:
         """Built, shown and approved: the gate admits it unless something changes."""

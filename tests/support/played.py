@@ -31,6 +31,7 @@ PLAYED = {
     "stages of EndpointKind batch": BATCH,
     "a consumer": "tests/security/test_consumers.py",
     "an installation with stages between": "tests/security/test_stages.py",
+    "an installation with a shadow": "tests/security/test_shadow.py",
     "images of your own": "tests/rehearsal/test_bring_your_own_model.py",
     "stages in several Regions": "tests/rehearsal/test_regions.py",
     "only a build on a push": "tests/security/test_training_build.py",

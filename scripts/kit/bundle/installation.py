@@ -48,6 +48,8 @@ def defaults_of(
         "FourEyes": "false",
         "BuildCompute": builds.compute_of(settings, region),
         "BuildOnPush": "false",
+        "ShadowMinutes": "0",
+        "ShadowRequests": "0",
     }
     regions = {stage.regions_parameter: settings.regions.of(stage) for stage in stages}
     elsewhere = {
@@ -58,8 +60,17 @@ def defaults_of(
         **{stage.approve_parameter: "true" for stage in settings.approval.before},
         **({"FourEyes": "true"} if settings.approval.four_eyes else {}),
         **({"BuildOnPush": "true"} if settings.builds.on_push else {}),
+        **shadow_of(settings),
     }
     declared = pack.product_parameters(bundle)
     known = {name: value for name, value in values.items() if name in declared}
     # A product without these parameters would silently deploy elsewhere, or unseen: packing refuses it.
     return {**known, **{name: value for name, value in elsewhere.items() if value or name in declared}}
+
+
+def shadow_of(settings: Settings) -> dict[str, str]:
+    """The parameters of a shadow, where the installation has one."""
+    shadow = settings.endpoints.shadow
+    if not shadow.minutes:
+        return {}
+    return {"ShadowMinutes": str(shadow.minutes), "ShadowRequests": str(shadow.requests)}

@@ -242,6 +242,7 @@ def stage(
     endpoints = {f.place: seen.get(f.place) or outcome.endpoints.get(f.place) for f in found}
     places = tuple(endpoint_place(project.name, f, endpoints[f.place]) for f in found)
     status = stack["StackStatus"] if stack else ""
+    shadow = version_number(values.get("ShadowModelPackageName", ""))
     over = stack is not None and deployed_since(connection.client("codepipeline"), project, name, stack)
     return StageStatus(
         name,
@@ -249,7 +250,11 @@ def stage(
         approval(connection.client("sagemaker"), arn),
         status,
         when(stack.get("LastUpdatedTime") or stack["CreationTime"]) if stack else "",
-        stack_reason(cloudformation, stack) if stack and not over else "",
+        stack_reason(cloudformation, stack)
+        if stack and not over
+        else f"version {shadow} is its shadow"
+        if shadow
+        else "",
         places,
         not stack and bool(outcome.execution),
     )

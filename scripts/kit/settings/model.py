@@ -192,6 +192,17 @@ class Models:
 
 
 @dataclass(frozen=True)
+class Shadow:
+    """minutes: how long a version gets copies of production's requests before its deployment is approved, 0 for never
+
+    requests: after how many of them at each endpoint it is enough, 0 for all that time
+    """
+
+    minutes: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True)
 class Endpoints:
     """What the roles in the target accounts allow endpoints beside models; every stage's settings choose among it.
 
@@ -205,6 +216,7 @@ class Endpoints:
     vpc: bool = False
     batch: bool = False
     data_key: str = ""
+    shadow: Shadow = Shadow()
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,16 @@ class Section:
             self.complain(key, f"is {shown(value)}. Write true or false, without quotes")
         return value is True
 
+    def whole(self, key: str, most: int) -> int:
+        """A whole number from 0 on; 0 where there is none."""
+        value = self.take(key)
+        if value is None:
+            return 0
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            self.complain(key, f"is {shown(value)}. Write a whole number from 0 to {most:,}, without quotes")
+            return 0
+        return value
+
     def region(self, key: str) -> str:
         value = self.take(key, required="a Region, such as us-east-1")
         if value is not None and (message := region_problem(value)):

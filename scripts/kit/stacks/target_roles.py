@@ -132,6 +132,7 @@ def target_stack(
         "DataKeyAlias": settings.endpoints.data_key,
         "AllowVpc": "true" if settings.endpoints.vpc else "false",
         "AllowBatch": "true" if settings.endpoints.batch else "false",
+        "AllowShadow": "true" if stage.stage is Stage.PROD and settings.endpoints.shadow.minutes else "false",
         "Consumers": ",".join(consumers.pairs(settings.consumers.of(stage.stage))),
         "ConsumerAccountIds": ",".join(consumers.accounts(settings.consumers.of(stage.stage))),
         **of_roles(settings),

@@ -17,7 +17,7 @@ from scripts.kit.names import ROLES_STACK
 from scripts.kit.publish import hosting
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
-from tests.kit.doctor.cases.targets import target_stack
+from tests.kit.doctor.cases.targets import stack, target_stack
 from tests.support import cures
 from tests.support.doctor_world import REGION, World, played
 from tests.support.story_steps import served
@@ -64,6 +64,7 @@ def test_what_was_deleted_by_hand_comes_back_and_both_stages_are_deployed_again(
     add_a_version_that_failed(world)
     stop_sharing_with_production(world)
     delete_roles_stack(world)
+    leave_a_shadow(world)
     assert cures.heal(world) == cures.BY_HAND
     assert served(world.story) == {"staging": 1, "prod": 1}, "deployed by the last cure"
 
@@ -109,6 +110,12 @@ def remove_stack_of_staging(world: World) -> None:
         Regions=[REGION], DeploymentTargets={"OrganizationalUnitIds": [unit_of_staging(world)]},
     )  # fmt: skip
     world.settled()
+
+
+def leave_a_shadow(world: World) -> None:
+    """As where an execution was stopped while there was one: production's stack says so."""
+    shown = stack(world, world.account, f"sagemaker-{world.project}-deploy-prod").shown
+    shown["ShadowModelPackageName"] = f"{shown['ModelPackageName'].rpartition('/')[0]}/2"
 
 
 def delete_roles_stack(world: World) -> None:

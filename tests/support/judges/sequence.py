@@ -36,14 +36,24 @@ def _actions(pipeline: dict[str, Any]) -> list[Action]:
 def _deploys(action: dict[str, Any], stage: str) -> bool:
     """Whether an action changes a stage's accounts: by what it does, whatever it is called."""
     given = json.dumps(action.get("Configuration", {}))
+    if stage == "prod" and _shadows(action):
+        return False
     return action["ActionTypeId"]["Category"] == "Deploy" and (
         f"-deploy-{stage}" in given or f"::{stage}-parameters" in given
     )
 
 
+def _shadows(action: dict[str, Any]) -> str:
+    """Whether an action deploys production as it is: with a candidate as its "shadow", or "live", without it again."""
+    found = re.fullmatch(
+        r"BuildOutput::(shadow|live)-parameters[.]json", str(action["Configuration"].get("TemplateConfiguration", ""))
+    )
+    return found[1] if found else ""
+
+
 def _of_stage(action: dict[str, Any], stage: str) -> bool:
-    """Whether a test is for this stage."""
-    return f'"{stage}"' in json.dumps(action["Configuration"]).replace("\\", "")
+    """Whether a test is for this stage, and not of its shadow."""
+    return _step(action) != "shadow" and f'"{stage}"' in json.dumps(action["Configuration"]).replace("\\", "")
 
 
 def _asks_for_production(action: dict[str, Any]) -> bool:
@@ -111,6 +121,28 @@ def _between(actions: list[Action]) -> Iterator[Rest]:
         if deployed or tests:
             before = (f"{stage} is tested", [w for w in tests if any(when < w for when, _ in deployed)])
             yield [(w, p) for w, p, a in actions if _step(a) == "card"], "the card is made before", *before
+    yield from _shadow(actions, before)
+
+
+def _shadow(actions: list[Action], before: tuple[str, list[tuple[int, int]]]) -> Iterator[Rest]:
+    """What a candidate in production's shadow rests on, and that the card rests on what it answered."""
+    approvals = [(when, place) for when, place, a in actions if a["ActionTypeId"]["Category"] == "Approval"]
+    asked = [(when, place) for when, place in approvals if place.lower().endswith("shadow")]
+    steps = [(when, place, a["ActionTypeId"]["Category"]) for when, place, a in actions if _step(a) == "shadow"]
+    gates = [(when, place) for when, place, category in steps if category == "Build"]
+    tests = [(when, place) for when, place, category in steps if category == "Test"]
+    there, gone = ([(w, p) for w, p, a in actions if _shadows(a) == kind] for kind in ("shadow", "live"))
+    if not (asked or steps or there or gone):
+        return
+    yield asked, "{} asks before", *before
+    for places, rests, on in (
+        (gates, "an approver allows it", asked),
+        (there, "the gate looks at the shadow", gates),
+        (tests, "there is a shadow", there),
+        (gone, "its answers are counted", tests),
+        ([(w, p) for w, p, a in actions if _step(a) == "card"], "the shadow is gone", gone),
+    ):
+        yield places, "{} runs before", rests, [when for when, _ in on]
 
 
 def _before_production(actions: list[Action]) -> list[tuple[str, list[tuple[int, int]]]]:
@@ -144,7 +176,8 @@ def _skipped(pipeline: dict[str, Any]) -> Iterator[str]:
                 (r["Configuration"]["Variable"], r["Configuration"]["Operator"], r["Configuration"]["Value"])
                 for r in condition["Rules"]
             ]
-            if condition["Result"] != "FAIL" and rules != [("#{Build.DEPLOY}", "EQ", "true")]:
+            said = "SHADOW" if stage["Name"] == "ApproveShadow" else "DEPLOY"
+            if condition["Result"] != "FAIL" and rules != [(f"#{{Build.{said}}}", "EQ", "true")]:
                 yield f"{stage['Name']} is skipped unless {rules}, which Build alone must say"
         if "OnFailure" in stage or "OnSuccess" in stage:
             yield f"{stage['Name']} has an outcome beside the approver's answer"

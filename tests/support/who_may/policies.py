@@ -163,6 +163,7 @@ def _targets(further: str = "") -> Iterator[Stack]:
             "AllowVpc": "true",
             "AllowBatch": "true",
             "FurtherStageName": further,
+            "AllowShadow": "true" if stage == "prod" else "false",
             "Consumers": f"{PROJECT}@{SHOP},churn@{CLERK}",
             "ConsumerAccountIds": CONSUMER,
         }

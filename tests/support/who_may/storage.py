@@ -81,13 +81,18 @@ def objects() -> Iterator[Thing]:
         yield Thing(name, f"arn:aws:s3:::{key}", DATA_SCIENCE, ("object",), keys)
 
 
+def folder_of(kind: str) -> str:
+    """Beneath the endpoint's: captured data are in a folder of each variant."""
+    return "AllTraffic" if kind == "capture" else kind
+
+
 def in_targets() -> Iterator[Thing]:
     """The bucket of captured data and of asynchronous requests, which is each target account's own."""
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         yield Thing(f"the endpoints' bucket in {stage}", "arn:aws:s3:::captured-data", account, ("bucket",))
         for name, owner in (("the project's", NAME), ("another project's", OTHER_NAME)):
             for kind in ("requests", "answers", "failures", "capture"):
-                arn = f"arn:aws:s3:::captured-data/{owner}-{stage}/{kind}/1"
+                arn = f"arn:aws:s3:::captured-data/{owner}-{stage}/{folder_of(kind)}/1"
                 yield Thing(f"{kind} of {name} endpoint in {stage}", arn, account, ("object",))
         for folder in ("", "captured/"):
             arn = f"arn:aws:s3:::captured-data/{folder}reports/1"
@@ -96,14 +101,14 @@ def in_targets() -> Iterator[Thing]:
             name = f"a report beneath {folder or 'the root'} of another bucket in {stage}"
             yield Thing(name, f"arn:aws:s3:::salaries/{folder}reports/1", account, ("object",))
         yield Thing(f"another bucket in {stage}", "arn:aws:s3:::salaries", account, ("bucket",))
-        for kind in ("requests", "answers", "failures"):
+        for kind in ("requests", "answers", "failures", "capture"):
             for where, key in (("", ""), (" in a folder", "asynchronous/")):
                 name, arn = (
                     f"{kind}{where} in another bucket in {stage}",
-                    f"arn:aws:s3:::salaries/{key}{NAME}-{stage}/{kind}/1",
+                    f"arn:aws:s3:::salaries/{key}{NAME}-{stage}/{folder_of(kind)}/1",
                 )
                 yield Thing(name, arn, account, ("object",))
-                arn = f"arn:aws:s3:::captured-data/{key}my-{NAME}-{stage}/{kind}/1"
+                arn = f"arn:aws:s3:::captured-data/{key}my-{NAME}-{stage}/{folder_of(kind)}/1"
                 yield Thing(f"a namesake's {kind}{where} in {stage}", arn, account, ("object",))
-            arn = f"arn:aws:s3:::captured-data/asynchronous/{NAME}-{stage}/{kind}/1"
+            arn = f"arn:aws:s3:::captured-data/asynchronous/{NAME}-{stage}/{folder_of(kind)}/1"
             yield Thing(f"{kind} of the project's endpoint in a folder in {stage}", arn, account, ("object",))

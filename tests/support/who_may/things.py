@@ -173,6 +173,8 @@ def _pipelines() -> Iterator[Thing]:
             action = f"Approve{named.capitalize()}"
             one = f"{arn}/{action}/{action}"
             yield Thing(f"the approval before {stage} of {name}", one, DATA_SCIENCE, ("action",), keys)
+        shadow = f"{arn}/ApproveShadow/ApproveShadow"
+        yield Thing(f"the approval of a shadow of {name}", shadow, DATA_SCIENCE, ("action",), keys)
         yield Thing(f"another action of {name}", f"{arn}/DeployProd/ApproveDeployment", DATA_SCIENCE, ("action",), keys)
     for kind in ("build", "gate", "own-tests", "test", "train", "modelbuild"):
         arn = f"arn:aws:codebuild:{HERE}:project/sagemaker-{NAME}-{kind}"

@@ -151,6 +151,29 @@ def described(instances: list[Any]) -> str:
 
 
 @check(
+    "shadow-left",
+    "warning",
+    "A version is still in production's shadow",
+    "It sees what production is asked and costs as much, although nothing compares its answers any more.",
+)
+def shadow_left(facts: Snapshot) -> Iterator[Place]:
+    for project in facts.complete_projects:
+        stage = project.stages.get(Stage.PROD)
+        values = stage.stack.parameters if stage and stage.stack else {}
+        shadow, live = (values.get(name, "") for name in ("ShadowModelPackageName", "ModelPackageName"))
+        states = {one["stageName"]: one for one in (project.pipeline or {}).get("stageStates", [])}
+        running = states.get("DeployShadow", {}).get("latestExecution", {}).get("status") in {"InProgress", "Stopping"}
+        if shadow and not running:
+            yield here(
+                facts,
+                f"stack {project.stage_name(Stage.PROD)}",
+                f"version {shadow.rpartition('/')[2]}, and no execution is in DeployShadow",
+                f"aws codepipeline start-pipeline-execution --name {project.pipeline_name} --variables "
+                f"name=ModelPackageVersion,value={live.rpartition('/')[2]}",
+            )
+
+
+@check(
     "stage-stray",
     "warning",
     "A stage runs endpoints in accounts that no longer belong to it",

@@ -111,6 +111,17 @@ def _(world: World) -> Iterator[None]:
     client.delete_pipeline(name=name)
 
 
+@case("shadow-left", "--variables name=ModelPackageVersion,value=1")
+def _(world: World) -> Iterator[None]:
+    """An execution was stopped while version 2 was in the shadow."""
+    production = next(
+        s for s in world.cloud.state(Stacks, world.account, REGION).alive() if s.name.endswith("-deploy-prod")
+    )
+    live = str(production.shown["ModelPackageName"])
+    with swapped(production.shown, "ShadowModelPackageName", f"{live.rpartition('/')[0]}/2"):
+        yield
+
+
 @case("transition-disabled", "aws codepipeline enable-stage-transition")
 def _(world: World) -> Iterator[None]:
     client = world.client("codepipeline")

@@ -1,0 +1,100 @@
+"""A candidate in production's shadow: whether there is one, and production's parameters with it and without. Pure.
+
+A shadow variant gets copies of the endpoint's requests, and its answers go to no caller (SageMaker Developer Guide,
+"Testing models with shadow variants"). Everything else of the endpoint stays as it is: the parameters are those of
+production's stack, never those that the deploy repository asks for. docs/decisions/0090-*.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.live import LiveStage, differences
+from pipeline.settings import ACCOUNT_PARAMETERS, Settings
+
+PACKAGE, COPIES = "ShadowModelPackageName", "ShadowCopyModelPackageNames"  # of 40-stage.yaml
+NONE = {PACKAGE: "", COPIES: "none,none,none"}
+WITH, WITHOUT = "shadow-parameters.json", "live-parameters.json"  # in the artifact of Build
+Parameters = Mapping[str, str]
+
+
+def without(parameters: Parameters) -> dict[str, str]:
+    """The parameters of production's stack without the shadow that it may have."""
+    return {**parameters, **{name: value for name, value in NONE.items() if name in parameters}}
+
+
+def why_none(version: str, now: Parameters, wanted: Parameters, asked: bool) -> str:
+    """Why the candidate cannot be production's shadow; "" where it can.
+
+    version: the candidate's ARN; now, wanted: the parameters of production's stack
+    asked: whether an approver is asked for the deployment
+    """
+    if not asked:
+        return "production goes back to a version that was let through before"
+    if not now:
+        return "production serves no version yet"
+    if now.get("ModelPackageName") == version:
+        return "production serves this version already"
+    if now.get("EndpointKind", "real-time") != "real-time":
+        return "only a real-time endpoint has a shadow, and production's is none"
+    if now.get("InstanceType", "").startswith("ml.inf1."):
+        return "SageMaker has no shadow variants on ml.inf1, on which production runs"
+    if not now.get("DataCaptureS3Uri") or now.get("DataCapturePercentage") == "0":
+        return "production captures no data, by which answers are compared (DataCaptureS3Uri in prod-config.json)"
+    if PACKAGE not in now or now.get("EndpointTemplateUrl") != wanted.get("EndpointTemplateUrl"):
+        return "production was deployed by another version of the kit; its next deployment has a shadow"
+    if set(places(now)) - set(places(wanted)):
+        return "an account or a Region leaves production"
+    return ""
+
+
+def places(parameters: Parameters) -> list[tuple[str, str]]:
+    """The accounts and Regions that the parameters of a stack name."""
+    listed = "".join(parameters.get(name, "") for name in ACCOUNT_PARAMETERS)
+    accounts, regions = (text.split(",") for text in (listed, parameters.get("Regions", "")))
+    return sorted((account, region) for account in accounts for region in regions if account and region)
+
+
+def plan(settings: Settings, version: str, now: Parameters, wanted: Parameters, asked: bool) -> dict[str, Any]:
+    """What the manifest says of the shadow: how long, and where; or why there is none. {} where none is asked for."""
+    if not settings.shadow_minutes:
+        return {}
+    if why := why_none(version, now, wanted, asked):
+        return {"why": why}
+    return {
+        "minutes": settings.shadow_minutes,
+        "requests": settings.shadow_requests,
+        "live": now["ModelPackageName"],
+        "places": [list(place) for place in places(now)],
+        "endpoint": f"{settings.project}-{settings.project_id}-{settings.stages[-1].name}",
+        "capture": now["DataCaptureS3Uri"],
+    }
+
+
+def is_planned(manifest: Mapping[str, Any]) -> bool:
+    return "minutes" in (manifest.get("shadow") or {})
+
+
+def with_candidate(now: Parameters, version: str, arns: Parameters) -> dict[str, str]:
+    """The parameters of production's stack with the candidate as its shadow. arns: of it in each Region"""
+    copies = [arns.get(region, "none") for region in now.get("CopyRegions", "none,none,none").split(",")]
+    return {**now, PACKAGE: version, COPIES: ",".join(copies)}
+
+
+def files(now: Parameters, version: str, arns: Parameters, tags: Parameters) -> dict[str, dict[str, Any]]:
+    """By name the template configurations of production's stack with the shadow, and without it again."""
+    live = without(now)
+    found = {WITH: with_candidate(live, version, arns), WITHOUT: live}
+    return {name: {"Parameters": parameters, "Tags": dict(tags)} for name, parameters in found.items()}
+
+
+def problems(manifest: Mapping[str, Any], given: Mapping[str, Parameters], production: LiveStage) -> Iterator[str]:
+    """Why production must not get what Build wrote. given: by file the parameters that Build wrote"""
+    package = manifest["model_package"]
+    if given[WITH] != with_candidate(given[WITHOUT], package["arn"], package["regions"]):
+        yield "what is to be deployed is not production as it is with the shadow alone"
+    was = {"parameters": given[WITHOUT], "places": manifest["shadow"]["places"]}
+    now = LiveStage(production.status, without(production.parameters), production.places)
+    if other := differences(was, now, "when Build looked"):
+        yield f"production has changed since: {'; '.join(other)}"

@@ -1,0 +1,103 @@
+"""What the card, its first lines and the approval's text say of a candidate in production's shadow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.console import counted, one_line
+from pipeline.tables import escape, moment, table
+
+HEADING = "<h2>In production's shadow</h2>"
+NAMED = 20  # endpoints that the card names
+
+
+def totals(found: Mapping[str, Any]) -> dict[str, int]:
+    """Over all endpoints: compared and agreeing answers, requests and errors of the candidate, endpoints unasked."""
+    asked = [one for one in found["places"] if "problem" not in one]
+    return {
+        "compared": sum(one["compared"] for one in asked),
+        "agree": sum(one["agree"] for one in asked),
+        "requests": sum(one["new"]["requests"] for one in asked),
+        "errors": sum(one["new"]["errors"] for one in asked),
+        "unasked": len(found["places"]) - len(asked),
+    }
+
+
+def result(found: Mapping[str, Any]) -> str:
+    """How it went, in words. found: of the record"""
+    total = totals(found)
+    if not total["requests"]:
+        text = "production got no request"
+    else:
+        of = counted(total["compared"], "compared answer")
+        agreed = (
+            f"{total['agree']:,} of {of} equal to the live version's" if total["compared"] else "no answer compared"
+        )
+        text = f"{agreed}, {total['errors']:,} of {counted(total['requests'], 'request')} failed"
+    return text + (f", {counted(total['unasked'], 'endpoint')} not read" if total["unasked"] else "")
+
+
+def summary(card: Mapping[str, Any]) -> str:
+    """The approval's text of it; "" for a card without."""
+    found = card.get("shadow") or {}
+    return f"shadow: {result(found)}; " if "places" in found else "no shadow; " if found else ""
+
+
+def attention(card: Mapping[str, Any]) -> Iterator[str]:
+    """What of it an approver reads first."""
+    found = card.get("shadow") or {}
+    if not found:
+        return
+    if "places" not in found:
+        yield f"it was not in production's shadow: {one_line(found['why'])}"
+        return
+    total = totals(found)
+    if total["errors"]:
+        yield f"in production's shadow {total['errors']:,} of {counted(total['requests'], 'request')} failed"
+    if differing := total["compared"] - total["agree"]:
+        of = f"{differing:,} of {counted(total['compared'], 'request')}"
+        yield f"in production's shadow other answers than the live version to {of}"
+    if not total["compared"]:
+        yield "in production's shadow no answer was compared"
+
+
+def section(card: Mapping[str, Any]) -> str:
+    """The card's part about it; "" for a card without."""
+    found = card.get("shadow") or {}
+    if not found:
+        return ""
+    if "places" not in found:
+        return f'{HEADING}<p class="quiet">It was none: {escape(found["why"])}.</p>'
+    said = (
+        f"Copies of production's requests from {moment(found['began'])} to {moment(found['at'])}; no caller got an "
+        f"answer of it. {result(found).capitalize()}."
+    )
+    return f"{HEADING}<p>{escape(said)}</p>{''.join(map(endpoint, found['places'][:NAMED]))}{more(found)}"
+
+
+def more(found: Mapping[str, Any]) -> str:
+    left = len(found["places"]) - NAMED
+    return f'<p class="quiet">and {counted(left, "endpoint")} more, which the record has</p>' if left > 0 else ""
+
+
+def endpoint(one: Mapping[str, Any]) -> str:
+    name = f"{one['account']}, {one['region']}"
+    if "problem" in one:
+        return f'<h3>{escape(name)}</h3><p class="bad">Not read: {escape(one["problem"])}</p>'
+    live, new = one["live"], one["new"]
+    rows = [
+        ("Equal answers", "–", f"{one['agree']:,} of {one['compared']:,}" if one["compared"] else "none compared"),
+        ("Requests", f"{live['requests']:,}", f"{new['requests']:,}"),
+        ("Failed", f"{live['errors']:,}", f"{new['errors']:,}"),
+        *(
+            ("Median latency" if number == "50" else f"{number} % within", latency(live, number), latency(new, number))
+            for number in sorted({*live["latency_ms"], *new["latency_ms"]}, key=int)
+        ),
+    ]
+    return f"<h3>{escape(name)}</h3>{table('Shadow', ('Counted', 'Live', 'Shadow'), rows)}"
+
+
+def latency(side: Mapping[str, Any], number: str) -> str:
+    value = side["latency_ms"].get(number)
+    return "–" if value is None else f"{value:,g} ms"

@@ -1,0 +1,217 @@
+"""The step TestShadow: what the candidate answers in production's shadow, beside the version that is live.
+
+It waits for the time of the shadow, or until each endpoint has had enough requests, and says what SageMaker counted of
+each variant in CloudWatch (requests, errors, latency), and on how many captured requests both answers agree. It judges
+nothing: the approver does, by the card. So a candidate that fails every request fails no step, and an account that
+cannot be asked is named. Only counts leave an account (captured.py).
+
+SageMaker Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch" (by endpoint and variant, every minute).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import captured, outcome, record, shadow
+from pipeline.asynchronous import place as place_of
+from pipeline.captured import LIVE, SHADOW, Variant
+from pipeline.clients import AccountClients
+from pipeline.comparison import PERCENTILES
+from pipeline.console import UserError, export, say, shorten
+from pipeline.manifest import digest
+from pipeline.report import Result, write_junit, write_results
+from pipeline.shadow_page import result
+from pipeline.testers import AT_ONCE, CONFIG, testers
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+POLL_SECONDS = (1.0, 60.0)  # between two looks: the first, and the most
+SETTLE = 180.0  # seconds after which the last requests are captured and counted (an open question)
+LONGEST = 500  # characters of an error that is kept
+MINUTE = 60
+ERRORS = ("Invocation4XXErrors", "Invocation5XXErrors")
+Become = Callable[[str, str], AccountClients]
+
+
+@dataclass
+class Place:
+    """One endpoint with a shadow, and what was read of it so far. problem: why it cannot be asked, "" for nothing"""
+
+    account: str
+    region: str
+    endpoint: str
+    bucket: str
+    prefix: str
+    problem: str = ""
+    variants: dict[str, Variant] = field(default_factory=lambda: {LIVE: Variant(), SHADOW: Variant()})
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> int:
+        return captured.compared(self.variants[LIVE], self.variants[SHADOW])["compared"]
+
+    def document(self) -> dict[str, Any]:
+        found = {"account": self.account, "region": self.region}
+        if self.problem:
+            return {**found, "problem": self.problem}
+        return {**found, **captured.compared(self.variants[LIVE], self.variants[SHADOW]), **self.counts}
+
+
+def places_of(planned: Mapping[str, Any]) -> list[Place]:
+    """planned: the manifest's shadow"""
+    found = []
+    for account, region in planned["places"]:
+        uri = place_of(planned["capture"], "capture", account, region).removeprefix("s3://")
+        bucket, _, folder = uri.rstrip("/").partition("/")
+        prefix = f"{folder}/{planned['endpoint']}/" if folder else f"{planned['endpoint']}/"
+        found.append(Place(account, region, planned["endpoint"], bucket, prefix))
+    return found
+
+
+def observe(
+    places: list[Place], minutes: float, enough: int, become: Become, began: datetime, settle: float = SETTLE
+) -> None:
+    """Read what both variants answer until the time is over, or each endpoint has had enough; then what was counted.
+
+    enough: requests at each endpoint, 0 for all the time
+    """
+    pause, ends = POLL_SECONDS[0], time.monotonic() + minutes * MINUTE
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        while True:
+            over = time.monotonic() >= ends + settle
+            asked = [one for one in places if not one.problem]
+            list(pool.map(lambda one: tried(one, lambda: look(one, become, began)), asked))
+            if over or (enough and all(one.problem or one.compared >= enough for one in places)):
+                break
+            time.sleep(min(pause, max(0.1, ends + settle - time.monotonic())))
+            pause = min(pause * 1.5, POLL_SECONDS[1])
+        list(pool.map(lambda one: tried(one, lambda: measure(one, become, began, settle)), places))
+
+
+def tried(place: Place, work: Callable[[], None]) -> None:
+    """Do it; an error of AWS is the place's problem, and of the first there alone."""
+    if place.problem:
+        return
+    try:
+        work()
+    except ClientError as error:
+        said = error.response["Error"]
+        place.problem = shorten(f"{error.operation_name}: {said.get('Code')}: {said.get('Message')}", LONGEST)
+    except BotoCoreError as error:
+        place.problem = shorten(str(error), LONGEST)
+
+
+def look(place: Place, become: Become, began: datetime) -> None:
+    """Read what was captured. The tester's role is entered each time: its session ends after an hour."""
+    s3 = become(place.account, place.region)("s3")
+    for name, variant in place.variants.items():
+        captured.read(s3, place.bucket, f"{place.prefix}{name}/", began, variant)
+
+
+def measure(place: Place, become: Become, began: datetime, settle: float) -> None:
+    """Ask what was counted; again for a while where that is less than what was captured."""
+    cloudwatch = become(place.account, place.region)("cloudwatch")
+    pause, ends = POLL_SECONDS[0], time.monotonic() + settle
+    while True:
+        now = datetime.now(UTC)
+        place.counts = {
+            key: counted(cloudwatch, place.endpoint, variant, began, now)
+            for key, variant in (("live", LIVE), ("new", SHADOW))
+        }
+        if place.counts["new"]["requests"] >= place.compared or time.monotonic() >= ends:
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.5, POLL_SECONDS[1])
+
+
+def counted(
+    cloudwatch: CloudWatchClient, endpoint: str, variant: str, began: datetime, now: datetime
+) -> dict[str, Any]:
+    """What SageMaker counted of a variant: requests, errors, and the model's latency in ms by percentile.
+
+    One period covers the time, from the minute on in which it began. Where CloudWatch makes two of it, counts are
+    added and the slower latency holds.
+    """
+    start = began.replace(second=0, microsecond=0)
+    period = ceil((now - start) / timedelta(minutes=1)) * MINUTE
+
+    def ask(metric: str, **statistics: Any) -> list[Any]:
+        return cloudwatch.get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+            StartTime=start,
+            EndTime=start + timedelta(seconds=period),
+            Period=period,
+            **statistics,
+        )["Datapoints"]
+
+    def total(metric: str) -> int:
+        return int(sum(point["Sum"] for point in ask(metric, Statistics=["Sum"])))
+
+    latency: dict[str, float] = {}
+    for point in ask("ModelLatency", ExtendedStatistics=[f"p{number}" for number in PERCENTILES]):
+        for name, value in point["ExtendedStatistics"].items():
+            latency[name[1:]] = max(latency.get(name[1:], 0.0), round(value / 1000, 1))  # from microseconds
+    return {"requests": total("Invocations"), "errors": sum(map(total, ERRORS)), "latency_ms": latency}
+
+
+def document(
+    manifest: Mapping[str, Any], places: list[Place], execution: str, sha256: str, began: datetime
+) -> dict[str, Any]:
+    """The record of a shadow."""
+    package = manifest["model_package"]
+    return {
+        "schema": outcome.SCHEMA,
+        "execution": execution,
+        "stage": "shadow",
+        "version": package["version"],
+        "arn": package["arn"],
+        "live": manifest["shadow"]["live"],
+        "began": began.isoformat(timespec="seconds"),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "manifest_sha256": sha256,
+        "places": [one.document() for one in places],
+    }
+
+
+def main(manifest: Mapping[str, Any], given: Path, stage: str, external_id: str) -> int:
+    """Observe, and write it down. manifest, given: of Build; stage: production's name"""
+    planned: dict[str, Any] = manifest.get("shadow") or {}
+    if not shadow.is_planned(manifest):
+        raise UserError("the manifest has no shadow: release the change again")
+    began = datetime.now(UTC)
+    places, minutes, enough = places_of(planned), planned["minutes"], planned["requests"]
+    until = f"{minutes} minutes" + (f", or {enough:,} requests at each endpoint" if enough else "")
+    say(f"{manifest['model_package']['arn']} is in production's shadow for {until}")
+    observe(places, minutes, enough, testers(manifest, stage, external_id), began)
+    execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
+    found = document(manifest, places, execution, digest(given), began)
+    bucket, number = outcome.bucket_of(manifest), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
+    key = f"{record.OUTCOMES}{execution}/shadow-{number}.json"
+    record.write(boto3.client("s3", config=CONFIG), bucket, key, found)
+    say(json.dumps(found["places"], indent=2))
+    text = f"shadow: {result(found)}."
+    say(f"{text} It is recorded as {key} in the project's bucket")
+    # The build project keeps a report and an artifact of every test.
+    results = [
+        Result(f"{one.account}/{one.region}", result({"places": [one.document()]}), skipped=one.problem)
+        for one in places
+    ]
+    write_junit(Path("reports") / "shadow.xml", "shadow", results)
+    write_results(Path("results") / "shadow.json", results)
+    export({"SUMMARY": shorten(text)})
+    return 0

@@ -1,0 +1,177 @@
+"""A candidate in production's shadow: when there is one, who allows it, and what production's stack then gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import shadow
+from pipeline.console import UserError
+from tests.support.fake_services import VERSIONS, package
+from tests.support.gate_world import ANN, BOB, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path).with_shadow()
+
+
+def written(world: World, name: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((world.kit / "out" / name).read_text())["Parameters"]
+    return found
+
+
+def planned(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((world.kit / "out/deployment.json").read_text())["shadow"]
+    return found
+
+
+def test_production_gets_the_shadow_and_nothing_else_of_what_was_pushed(world: World) -> None:
+    (world.repository / "prod-config.json").write_text('{"Parameters": {"InstanceType": "y"}}')
+    world.build(SHADOW_MINUTES="30", SHADOW_REQUESTS="100")
+    live, with_it = written(world, shadow.WITHOUT), written(world, shadow.WITH)
+    assert live["InstanceType"] == "x"
+    assert {name: value for name, value in with_it.items() if live[name] != value} == {
+        "ShadowModelPackageName": f"{VERSIONS}/2"
+    }
+    assert world.built["SHADOW"] == "true"
+    assert planned(world) | {"capture": "account"} == {
+        "minutes": 30, "requests": 100, "live": f"{VERSIONS}/1", "places": [["222222222222", "us-east-1"]],
+        "endpoint": "Iris-p-1-prod", "capture": "account",
+    }  # fmt: skip
+
+
+def test_copies_of_a_version_are_in_the_order_of_productions_regions() -> None:
+    now = {"CopyRegions": "eu-west-1,us-west-2,none", "ShadowModelPackageName": ""}
+    arns = {"us-east-1": "arn:home", "us-west-2": "arn:west", "eu-west-1": "arn:east"}
+    found = shadow.with_candidate(now, "arn:home", arns)
+    assert (found["ShadowModelPackageName"], found["ShadowCopyModelPackageNames"]) == (
+        "arn:home", "arn:east,arn:west,none")  # fmt: skip
+
+
+NONE: dict[str, tuple[Callable[[World], Any], str]] = {
+    "production has the version": (lambda w: setattr(w, "live", "2"), "serves this version already"),
+    "the kit was upgraded": (
+        lambda w: w.parameters.update(EndpointTemplateUrl="https://old"), "another version of the kit"),
+    "an older kit": (lambda w: w.parameters.pop("ShadowModelPackageName"), "another version of the kit"),
+    "no capture": (lambda w: w.parameters.update(DataCaptureS3Uri=""), "captures no data"),
+    "nothing captured": (lambda w: w.parameters.update(DataCapturePercentage="0"), "captures no data"),
+    "serverless": (lambda w: w.parameters.update(EndpointKind="serverless"), "only a real-time endpoint"),
+    "first generation of Inferentia": (lambda w: w.parameters.update(InstanceType="ml.inf1.xlarge"), "ml.inf1"),
+    "an account leaves": (
+        lambda w: w.parameters.update(AccountIds="222222222222,444444444444"), "an account or a Region leaves"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NONE)
+def test_where_there_can_be_no_shadow_the_card_says_why(world: World, case: str) -> None:
+    change, message = NONE[case]
+    change(world)
+    world.build(SHADOW_MINUTES="30", SHADOW_REQUESTS="100")
+    assert world.built["SHADOW"] == "false"
+    assert message in planned(world)["why"]
+    assert not (world.kit / "out" / shadow.WITH).exists()
+    assert world.card()["SUMMARY"].count("no shadow; ") == 1
+
+
+def test_without_the_products_setting_nothing_is_said(world: World) -> None:
+    world.build()
+    assert (world.built["SHADOW"], planned(world)) == ("false", {})
+    assert "shadow" not in world.card()["SUMMARY"]
+
+
+def test_whom_an_approver_lets_in_may_be_read_in_production(world: World) -> None:
+    world.let_in()
+    world.admit()
+    assert [put["ResourcePolicy"].count("ProdUsesVersions") for put in world.shared] == [1]
+    (entry,) = world.bucket.documents("evidence/run-1/shadow-")
+    assert (entry["passed"], entry["approval"]["by"], entry["approval"]["comment"]) == (True, BOB, "may look")
+    assert world.bucket.documents("record/decisions/") == [], "a shadow counts as a decision to go to production"
+
+
+def edited(name: str) -> Callable[[World], Any]:
+    def change(world: World) -> None:
+        file = world.kit / "out" / name
+        file.write_text(file.read_text().replace('"x"', '"y"'))
+
+    return change
+
+
+REFUSED: dict[str, tuple[Callable[[World], Any], str]] = {
+    "no approval": (lambda w: w.actions.clear(), "no person has let execution run-1 in"),
+    "a rejection": (lambda w: w.actions[-1].update(status="Failed"), "no person has let execution run-1 in"),
+    "an approval that waits": (lambda w: w.let_in(status="InProgress"), "no person has let execution run-1 in"),
+    "the approval of another stage": (
+        lambda w: w.actions[-1].update(stageName="ApproveQa"), "no person has let execution run-1 in"),
+    "the artifact is exchanged": (edited(shadow.WITH), "is not what the Build step wrote"),
+    "the version is rejected": (lambda w: setattr(w, "version", package(2, "Rejected")), "is Rejected by now"),
+    "production has another setting": (lambda w: w.parameters.update(InstanceType="y"), "production has changed since"),
+    "an account has joined": (lambda w: w.places.append("444444444444"), "1 endpoint joined"),
+    "production is being deployed": (lambda w: w.busy.append("run-0"), "execution run-0 is deploying to production"),
+    "the stack would be deleted": (
+        lambda w: setattr(w, "status", "UPDATE_ROLLBACK_FAILED"), "would delete it with 1 endpoint"),
+    "no shadow was planned": (lambda w: w.build(), "Build has planned none"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_no_approver_let_in_stays_out(world: World, case: str) -> None:
+    change, message = REFUSED[case]
+    world.let_in()
+    change(world)
+    with pytest.raises(UserError) as refusal:
+        world.admit()
+    assert str(refusal.value).startswith("production gets no shadow: ")
+    assert message in str(refusal.value)
+    assert world.shared == [], "a version that stays out was shared with production"
+    assert [entry["passed"] for entry in world.bucket.documents("evidence/run-1/shadow-")] == [False]
+
+
+def test_with_four_eyes_the_author_of_a_version_does_not_let_it_in(world: World) -> None:
+    world.four_eyes = True
+    world.let_in(by=ANN["IamIdentity"]["Arn"].replace("SageMaker", "ann"))  # type: ignore[index]
+    with pytest.raises(UserError, match="another person must let the version in"):
+        world.admit()
+
+
+def test_a_shadow_that_was_left_behind_makes_no_difference(world: World) -> None:
+    """Its execution was stopped: the next one takes production as it is without it, and no way back is asked about."""
+    world.parameters["ShadowModelPackageName"] = f"{VERSIONS}/7"
+    world.build(SHADOW_MINUTES="30")
+    assert written(world, shadow.WITHOUT)["ShadowModelPackageName"] == ""
+    world.let_in()
+    world.admit()
+
+
+def test_production_is_not_deployed_to_while_another_execution_has_a_shadow_there(world: World) -> None:
+    world.card()
+    world.approve()
+    world.shadow_of = "run-0"
+    with pytest.raises(UserError, match="execution run-0 has a shadow in production: retry the stage DeployProd"):
+        world.decide()
+    world.shadow_of = "run-1"
+    world.decide()
+
+
+def test_the_card_shows_what_the_shadow_answered(world: World) -> None:
+    side = {"requests": 100, "errors": 0, "latency_ms": {"50": 3.1}}
+    place = {"account": "222222222222", "region": "us-east-1", "compared": 90, "agree": 88}
+    found = {
+        "stage": "shadow", "at": "2026-11-30T10:00:00+00:00", "began": "2026-11-30T09:30:00+00:00", "live": "arn:1",
+        "places": [{**place, "live": side, "new": {**side, "errors": 3}}],
+    }  # fmt: skip
+    world.bucket.note("record/outcomes/run-1/shadow-9.json", found)
+    exported = world.card()
+    said = "88 of 90 compared answers equal to the live version's, 3 of 100 requests failed"
+    assert f"shadow: {said}; " in exported["SUMMARY"]
+    page = world.bucket.held[exported["CARD_KEY"]].decode()
+    assert "in production&#x27;s shadow 3 of 100 requests failed" in page
+    assert "in production&#x27;s shadow other answers than the live version to 2 of 90 requests" in page
+    assert "<h2>In production's shadow</h2>" in page
+    world.approve()
+    world.decide()
+    assert world.decision["shadow"]["places"] == found["places"]
