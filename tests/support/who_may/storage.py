@@ -82,8 +82,8 @@ def objects() -> Iterator[Thing]:
 
 
 def folder_of(kind: str) -> str:
-    """Beneath the endpoint's: captured data are in a folder of each variant."""
-    return "AllTraffic" if kind == "capture" else kind
+    """Beneath the endpoint's: captured data are in a folder of each variant, those of a shadow in another."""
+    return {"capture": "AllTraffic", "copies": "Shadow"}.get(kind, kind)
 
 
 def in_targets() -> Iterator[Thing]:
@@ -91,7 +91,7 @@ def in_targets() -> Iterator[Thing]:
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         yield Thing(f"the endpoints' bucket in {stage}", "arn:aws:s3:::captured-data", account, ("bucket",))
         for name, owner in (("the project's", NAME), ("another project's", OTHER_NAME)):
-            for kind in ("requests", "answers", "failures", "capture"):
+            for kind in ("requests", "answers", "failures", "capture", "copies"):
                 arn = f"arn:aws:s3:::captured-data/{owner}-{stage}/{folder_of(kind)}/1"
                 yield Thing(f"{kind} of {name} endpoint in {stage}", arn, account, ("object",))
         for folder in ("", "captured/"):
@@ -101,7 +101,7 @@ def in_targets() -> Iterator[Thing]:
             name = f"a report beneath {folder or 'the root'} of another bucket in {stage}"
             yield Thing(name, f"arn:aws:s3:::salaries/{folder}reports/1", account, ("object",))
         yield Thing(f"another bucket in {stage}", "arn:aws:s3:::salaries", account, ("bucket",))
-        for kind in ("requests", "answers", "failures", "capture"):
+        for kind in ("requests", "answers", "failures", "capture", "copies"):
             for where, key in (("", ""), (" in a folder", "asynchronous/")):
                 name, arn = (
                     f"{kind}{where} in another bucket in {stage}",
