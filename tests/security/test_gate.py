@@ -291,8 +291,8 @@ def test_a_model_that_is_written_again_while_its_version_waits_is_refused(story:
 def test_where_there_is_no_gate_the_exchanged_artifact_is_deployed(story: Story) -> None:
     codepipeline = root(story).client("codepipeline")
     pipeline = codepipeline.get_pipeline(name=story.pipeline_name)["pipeline"]
-    last = pipeline["stages"][-1]
-    last["actions"] = [one for one in last["actions"] if one["name"] != "Gate"]
+    (deploy,) = (stage for stage in pipeline["stages"] if stage["name"] == "DeployProd")
+    deploy["actions"] = [one for one in deploy["actions"] if one["name"] != "Gate"]
     codepipeline.update_pipeline(pipeline=pipeline)
     assert set_status(story, 2, "PendingManualApproval", 1) is None  # its model was written again since its approval
     assert set_status(story, 2, "Approved")

@@ -186,11 +186,11 @@ def transitions() -> int:
 
 
 def deployment(name: str, compute: str, removes: bool = False, **given: str) -> Deployment:
-    """As 30-project.yaml has it. Actions of one stage with the same RunOrder run side by side.
+    """As 30-project.yaml has it, without a shadow. Actions of one stage with the same RunOrder run side by side.
 
     removes: whether staging is removed after production, which is skipped otherwise
     """
-    resources = made(kit.THIRTY, BuildCompute=compute, **given)
+    resources = made(kit.THIRTY, BuildCompute=compute, ShadowMinutes="0", **given)
     runs = {
         resource.properties["Name"]: "Lambda" if "LAMBDA" in resource.properties["Environment"]["Type"] else "EC2"
         for resource in resources
