@@ -44,7 +44,7 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
-from pipeline.frozen import frozen
+from pipeline.frozen import Frozen, copies_now, frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
@@ -110,7 +110,8 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     }
     check_regions(clients, settings, version)
     check_version(s3, version, settings.region)
-    gates = judge(settings, version, now["prod"], clients)
+    itself = frozen(clients, version.arn, version.specification)
+    gates = judge(settings, version, itself, now["prod"], clients)
     check_place(settings, version)
     check_kinds(settings, version)
     watched = {stage.name: monitors.parameters(stage, version, settings.folder) for stage in settings.stages}
@@ -126,7 +127,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         releases[stage.name] = number_of(stage, parameters["Parameters"], *there, template)
         wanted[stage.name] = parameters["Parameters"]
         write_json(out / f"{stage.name}-parameters.json", parameters)
-    package = frozen(clients, version.arn, version.specification, arns)
+    package = itself | {"copies": copies_now(clients, version.arn, arns)}
     why = "the version is new to production, or its settings are"
     if answer.alone:
         back = {"arn": version.arn, "version": version.number, **package}
@@ -177,8 +178,10 @@ def why_unasked(
     return why
 
 
-def judge(settings: Settings, version: Version, production: Mapping[str, str], clients: Clients) -> dict[str, Any]:
-    """What the metric gates of production say of the version. production: the parameters of its stack"""
+def judge(
+    settings: Settings, version: Version, itself: Frozen, production: Mapping[str, str], clients: Clients
+) -> dict[str, Any]:
+    """What production's metric gates say of the version. itself: it as it is now; production: its stack's parameters"""
     gates = metric_gates.read(settings.stages[-1].config)
     if not gates.metrics and gates.agreement is None:
         return {}
@@ -187,8 +190,7 @@ def judge(settings: Settings, version: Version, production: Mapping[str, str], c
     was = last_admitted(admitted, arn).get("model_package", {}).get("metrics") if arn else {}
     if was is None:  # from before the record held it
         was = metrics_of(clients("sagemaker", settings.region), arn)
-    itself = {"arn": version.arn, **frozen(clients, version.arn, version.specification, {})}
-    judged = not was_admitted(admitted, itself)
+    judged = not was_admitted(admitted, {"arn": version.arn, **itself})
     back = f"version {settings.rejected} was rejected" if settings.rejected else ""
     found = metric_gates.judge(gates, version.number, version.metrics, was, arn.rpartition("/")[2], judged, back)
     if found["override"]:

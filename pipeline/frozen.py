@@ -86,8 +86,8 @@ def written_after(s3: S3Client, url: str, at: datetime) -> bool:
     )
 
 
-def frozen(clients: Clients, arn: str, specification: Mapping[str, Any], copies: Mapping[str, str]) -> Frozen:
-    """The version as it is now, with its copies. copies: their ARNs in the further Regions"""
+def frozen(clients: Clients, arn: str, specification: Mapping[str, Any]) -> Frozen:
+    """The version as it is now, without its copies."""
     region = arn.split(":")[3]
     package = clients("sagemaker", region).describe_model_package(ModelPackageName=arn)
     return {
@@ -95,8 +95,12 @@ def frozen(clients: Clients, arn: str, specification: Mapping[str, Any], copies:
         "edited": edited(package),
         "artifacts": artifacts_of(clients("s3", region), {**package, "InferenceSpecification": specification}),
         "images": digests_of(clients, arn, specification),
-        "copies": {where: copy_now(clients, where, copied) for where, copied in copies.items() if where != region},
     }
+
+
+def copies_now(clients: Clients, arn: str, copies: Mapping[str, str]) -> dict[str, Frozen]:
+    """Each copy of a version as it is now, by its Region. copies: their ARNs by Region, the version's own too"""
+    return {where: copy_now(clients, where, copied) for where, copied in copies.items() if where != arn.split(":")[3]}
 
 
 def copy_now(clients: Clients, region: str, arn: str) -> Frozen:

@@ -79,3 +79,18 @@ def test_own_tests_that_start_a_job_reach_nothing_beyond_the_projects_folder(pla
     job = place.there("sagemaker").describe_transform_job(TransformJobName=f"batch-{number}")
     assert job["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"].startswith(f"s3://{DATA}/{FOLDER}/")
     assert job["TransformOutput"]["S3OutputPath"].startswith(f"s3://{DATA}/{FOLDER}/answers/")
+
+
+def test_the_rules_role_starts_no_state_machine_that_is_not_a_projects(place: Place) -> None:
+    """One of another team in the same account, whose name ends as a stage does."""
+    pass_on = {"StartAt": "End", "States": {"End": {"Type": "Pass", "End": True}}}
+    states = place.there("stepfunctions")
+    made = {
+        "definition": json.dumps(pass_on), "roleArn": f"arn:aws:iam::{OTHER}:role/sagemaker-role-prod-batch",
+    }  # fmt: skip
+    theirs = states.create_state_machine(name="payroll-prod", **made)["stateMachineArn"]
+    starter = f"arn:aws:iam::{OTHER}:role/sagemaker-role-prod-starter"
+    rules = place.cloud.service_role(starter, "rules", "events.amazonaws.com", REGION, SourceAccount=OTHER)
+    refused(rules.client("stepfunctions").start_execution, stateMachineArn=theirs, input="{}")
+    states.tag_resource(resourceArn=theirs, tags=[{"key": "sagemaker:project-id", "value": "p-2"}])
+    assert rules.client("stepfunctions").start_execution(stateMachineArn=theirs, input="{}")["executionArn"]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tests.support.who_may.policies import PRODUCTION, REGION, STAGING
-from tests.support.who_may.thing import BETWEEN, NAME, OTHER_NAME, Thing
+from tests.support.who_may.thing import BETWEEN, NAME, OTHER_NAME, OURS, THEIRS, Thing
 
 
 def of_batch() -> Iterator[Thing]:
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         for name, kinds, arn in (*_there(stage, account), *_objects(stage)):
-            yield Thing(f"{name} in {stage}", arn, account, kinds)
+            yield Thing(f"{name} in {stage}", arn, account, kinds, _tags(name) if kinds == ("statemachine",) else {})
+
+
+def _tags(machine: str) -> Mapping[str, str]:
+    """Of a state machine: a project's where 50-endpoint.yaml makes it."""
+    if machine.startswith("another team's") or machine == "another batch machine":
+        return {}
+    return THEIRS if machine.startswith(("another project's", "a namesake's")) else OURS
 
 
 def _there(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
@@ -23,7 +30,7 @@ def _there(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str
         "a namesake's": f"my-{NAME}-{stage}", "a namesake's other stage's": f"my-{NAME}-{other}",
         "beside the stage's": f"{NAME}-trial", "the other stage's": f"{NAME}-{other}",
         **{f"{name}'s": f"{NAME}-{stage}" for name, stage in BETWEEN.items()},
-        "another project's QA's": f"{OTHER_NAME}-qa",
+        "another project's QA's": f"{OTHER_NAME}-qa", "another team's": f"billing-{stage}",
     }  # fmt: skip
     for whose, owner in owners.items():
         yield f"{whose} batch machine", ("statemachine",), f"{states}:stateMachine:{owner}"
