@@ -21,7 +21,8 @@ SESSION = botocore.session.Session()
 READERS = {"ask", "pages", "whole_pages", "through"}
 TEXTS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "scripts").rglob("*.py"))}
 TYPED = re.findall(r'Literal\["([a-z0-9-]+)"\]', TEXTS[ROOT / "scripts/kit/clients.py"])
-NAMED = {name for text in TEXTS.values() for name in re.findall(r'named_client\("([a-z0-9-]+)"', text)}
+BY_NAME = re.compile(r'(?:named_client\(|partial\(reader[.]\w+, account, )"([a-z0-9-]+)"')
+NAMED = {name for text in TEXTS.values() for name in BY_NAME.findall(text)}
 SERVICES = [*TYPED, *sorted(NAMED - set(TYPED))]
 
 
