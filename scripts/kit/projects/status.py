@@ -250,11 +250,8 @@ def stage(
         approval(connection.client("sagemaker"), arn),
         status,
         when(stack.get("LastUpdatedTime") or stack["CreationTime"]) if stack else "",
-        stack_reason(cloudformation, stack)
-        if stack and not over
-        else f"version {shadow} is its shadow"
-        if shadow
-        else "",
+        (stack_reason(cloudformation, stack) if stack and not over else "")
+        or (f"version {shadow} is its shadow" if shadow else ""),
         places,
         not stack and bool(outcome.execution),
     )
