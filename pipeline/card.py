@@ -87,7 +87,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
     for name, part in manifest["stages"].items():
         now = asked.live[name]
         before, after = set(now.places), {(a["id"], region) for a in part["accounts"] for region in part["regions"]}
-        wanted = with_defaults(asked.wanted[name], asked.template)
+        removed, wanted = removal.asked(part["config"]), with_defaults(asked.wanted[name], asked.template)
         served = with_defaults(now.parameters, asked.template) if now.parameters else {}
         stages[name] = {
             "from": now.version,
@@ -101,8 +101,8 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "settings": changed_settings(now, wanted),
             "resources": resources.changes(served, wanted),
             "unchanged": served == wanted,
-            "removed": removal.asked(part["config"]),
-            "cost": costs(now.parameters, before, wanted, set() if removal.asked(part["config"]) else after, prices),
+            "removed": removed,
+            "cost": costs(now.parameters, before, wanted, set() if removed else after, prices),
         }
     production = asked.live["prod"]
     live_arn, was = production.parameters.get("ModelPackageName", ""), asked.live_metrics

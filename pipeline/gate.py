@@ -19,7 +19,6 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -30,10 +29,10 @@ from botocore.exceptions import ClientError
 
 from pipeline import card, comparison, frozen, live, people, record, removal, shadow, shadow_gate
 from pipeline.console import UserError, export, run, say, shorten
-from pipeline.gating import Gate, actions_of, approval_of, in_stage, runs_of, same_author
+from pipeline.gating import Gate, actions_of, approval_of, decided, in_stage, runs_of, same_author
 from pipeline.live import LiveStage
 from pipeline.report import read_results
-from pipeline.settings import REJECTED
+from pipeline.settings import NEEDED, REJECTED
 from pipeline.sharing import share
 from pipeline.unasked import last_admitted, let_through, package_of, replaced, why_asked
 
@@ -58,7 +57,7 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
     if busy:
         say(f"execution {busy} is still deploying to production: the card says so")
     s3, now = gate.clients("s3", gate.region), {**live.before(gate.given), "prod": gate.live("prod")}
-    admitted = let_through(record.decisions(s3, gate.bucket))
+    admitted, outcomes = let_through(record.decisions(s3, gate.bucket)), outcomes_of(gate)
     live_arn = now["prod"].parameters.get("ModelPackageName", "")
     asked = card.Asked(
         manifest,
@@ -74,8 +73,8 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         last_admitted(admitted, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
         commit_of(gate),
         compared_in(tests.with_name(comparison.FOUND)),
-        between(gate),
-        shadowed(gate),
+        between(gate, outcomes),
+        shadowed(gate, outcomes),
     )
     made = card.gather(asked, read_results(tests), gate.clients)
     key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
@@ -85,21 +84,25 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
     return {"SUMMARY": text, "REASON": manifest["approval"]["reason"], "CARD_KEY": key, "CARD_SHA256": sha256}
 
 
-def between(gate: Gate) -> dict[str, Mapping[str, Any]]:
-    """The newest record of this execution's tests in each stage between staging and production; {} for none."""
-    s3, (_, *names, _) = gate.clients("s3", gate.region), gate.manifest["stages"]
-    found = record.by_time(record.read(s3, gate.bucket, f"{record.OUTCOMES}{gate.execution}/")) if names else []
-    return {name: next((one for one in reversed(found) if one.get("stage") == name), {}) for name in names}
+def between(gate: Gate, outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """What this execution's tests found in each stage between staging and production; {} for nothing."""
+    return {name: outcomes.get(name, {}) for name in list(gate.manifest["stages"])[1:-1]}
 
 
-def shadowed(gate: Gate) -> dict[str, Any]:
+def shadowed(gate: Gate, outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What this execution's shadow was asked and answered, or why there was none; {} where none is asked for."""
-    planned = gate.manifest.get("shadow") or {}
     if not shadow.is_planned(gate.manifest):
-        return dict(planned)
-    prefix = f"{record.OUTCOMES}{gate.execution}/shadow-"
+        return dict(gate.manifest.get("shadow") or {})
+    return dict(outcomes.get("shadow", {"why": "its step has recorded nothing"}))
+
+
+def outcomes_of(gate: Gate) -> dict[str, Mapping[str, Any]]:
+    """The newest record of this execution's tests, by stage; {} where the card shows none of them."""
+    if len(gate.manifest["stages"]) == len(NEEDED) and not shadow.is_planned(gate.manifest):
+        return {}
+    prefix = f"{record.OUTCOMES}{gate.execution}/"
     found = record.by_time(record.read(gate.clients("s3", gate.region), gate.bucket, prefix))
-    return found[-1] if found else {"why": "its step has recorded nothing"}
+    return {str(one.get("stage", "")): one for one in found}
 
 
 def compared_in(file: Path) -> dict[str, Any]:
@@ -159,22 +162,9 @@ def who_else(gate: Gate) -> str:
 
 def decide(gate: Gate) -> dict[str, str]:
     """Write the decision into the record; what the action exports. UserError where production stays as it is."""
-    document: dict[str, Any] = {
-        "schema": 1,
-        "execution": gate.execution,
-        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "manifest_sha256": gate.manifest_sha256,
-        "four_eyes": gate.four_eyes,
-    }
-    try:
-        problems = list(problems_of(gate, document))
-    except UserError as error:
-        problems = [str(error)]
-    document |= {"passed": not problems, "reason": "; ".join(problems)}
     key = f"{record.DECISIONS}{gate.execution}/{gate.number}.json"
-    if not record.write(gate.clients("s3", gate.region), gate.bucket, key, document):
-        raise UserError(f"{key} is in the record already, so this decision cannot be kept: retry the stage")
-    if problems:
+    document = decided(gate, key, problems_of, four_eyes=gate.four_eyes)
+    if not document["passed"]:
         raise UserError(f"production stays as it is: {document['reason']}")
     share(gate.clients, gate.manifest, "prod")
     package = gate.manifest["model_package"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,7 @@ from pipeline import live, people, record
 from pipeline.clients import Clients
 from pipeline.console import UserError
 from pipeline.executions import pipeline_name
-from pipeline.live import LiveStage
+from pipeline.live import UNDER_WAY, LiveStage
 from pipeline.manifest import digest
 
 MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
@@ -118,6 +119,31 @@ def in_stage(gate: Gate, stage: str) -> str:
     """Another execution that is in a stage of the pipeline at the moment, "" for none."""
     states = gate.clients("codepipeline", gate.region).get_pipeline_state(name=gate.pipeline)["stageStates"]
     for latest in (state.get("latestExecution") for state in states if state["stageName"] == stage):
-        if latest and latest["status"] in {"InProgress", "Stopping"}:
+        if latest and latest["status"] in UNDER_WAY:
             return latest["pipelineExecutionId"] if latest["pipelineExecutionId"] != gate.execution else ""
     return ""
+
+
+def decided(
+    gate: Gate, key: str, problems_of: Callable[[Gate, dict[str, Any]], Iterator[str]], **more: Any
+) -> dict[str, Any]:
+    """What is decided on this execution, once it is written down; passed: nothing speaks against it, reason: what does.
+
+    key: of the entry, which is written once; problems_of: what speaks against it, which completes the entry
+    more: of the entry
+    """
+    document: dict[str, Any] = {
+        "schema": 1,
+        "execution": gate.execution,
+        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "manifest_sha256": gate.manifest_sha256,
+        **more,
+    }
+    try:
+        problems = list(problems_of(gate, document))
+    except UserError as error:
+        problems = [str(error)]
+    document |= {"passed": not problems, "reason": "; ".join(problems)}
+    if not record.write(gate.clients("s3", gate.region), gate.bucket, key, document):
+        raise UserError(f"{key} is in the record already, so this decision cannot be kept: retry the stage")
+    return document

@@ -35,6 +35,7 @@ LEFT_OVER = (
     "CREATE_FAILED",
     "DELETE_FAILED",
 )  # of a stack that was never there
+UNDER_WAY = ("InProgress", "Stopping")  # of an execution of the pipeline, and of one of its stages
 REPAIRED = "UPDATE_ROLLBACK_FAILED"  # ContinueUpdateRollback brings it back
 STAGE_ROLE = ":role/service-role/AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"  # 30-project.yaml
 BEFORE = "before.json"  # of Build's artifact: the stages before production as Build found them

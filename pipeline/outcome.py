@@ -84,10 +84,8 @@ def look(sagemaker: SageMakerClient, bare: Served) -> Served:
     )
     try:
         config = sagemaker.describe_endpoint_config(EndpointConfigName=seen.config)
-        seen, variant = (
-            replace(seen, shadow=bool(config.get("ShadowProductionVariants"))),
-            config["ProductionVariants"][0],
-        )
+        variant = config["ProductionVariants"][0]
+        seen = replace(seen, shadow=bool(config.get("ShadowProductionVariants")))
         model = sagemaker.describe_model(ModelName=variant["ModelName"])
     except ClientError as error:
         if not_found(error):  # deleted, although the endpoint runs on it

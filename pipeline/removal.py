@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import live
 from pipeline.console import UserError, say
 from pipeline.documents import Rule, problem
-from pipeline.live import LiveStage
+from pipeline.live import UNDER_WAY, LiveStage
 from pipeline.parameters import with_defaults
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ KEY, PRODUCTION = "remove_after_production", "prod"
 NONE = "none"  # of the variable that Build exports: 30-project.yaml skips the stage
 REMOVED, KEPT = "deploy", "kept-deploy"  # the word before the stage in the name of the stack that is deleted
 SWITCH = Rule(lambda value: isinstance(value, bool), "true or false", "true")
-UNDER_WAY = {"InProgress", "Stopping"}
 # While a stage is being deleted, for a new deployment to it. A build on Lambda compute ends after 15 minutes.
 POLL_SECONDS, POLL_LIMIT = (0.5, 10.0), 10 * 60.0
 

@@ -85,21 +85,18 @@ class Resource:
 COOLDOWNS = ("ScaleOutCooldownSeconds", "ScaleInCooldownSeconds")
 # Not of a serverless endpoint, whose updates have no guardrails.
 GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName")
+OF_MODEL = (
+    "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds", "VpcSecurityGroupIds", "ModelServerWorkers",
+)  # fmt: skip
 OF_BATCH = ("BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType")
 # The copies of the version in further Regions are left out: they change with ModelPackageName alone.
 RESOURCES = {
     "Model": Resource(
         "model",
-        ("ModelPackageName", "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds",
-         "VpcSecurityGroupIds", "ModelServerWorkers"),
+        ("ModelPackageName", *OF_MODEL),
         replaced=True,
     ),
-    "ShadowModel": Resource(
-        "model of the shadow",
-        ("ShadowModelPackageName", "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds",
-         "VpcSecurityGroupIds", "ModelServerWorkers"),
-        shadowed, replaced=True,
-    ),
+    "ShadowModel": Resource("model of the shadow", ("ShadowModelPackageName", *OF_MODEL), shadowed, replaced=True),
     # Release is another number whenever anything of the configuration changes (release.py).
     "EndpointConfig": Resource("endpoint configuration", ("Release",), by_endpoint, follows="Model", replaced=True),
     "Endpoint": Resource("endpoint", ("KeepInstanceCount", *GUARDED), by_endpoint, follows="EndpointConfig"),

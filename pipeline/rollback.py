@@ -16,7 +16,7 @@ from pipeline.approvals import Approvals
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.executions import Run, pipeline_of, runs_of
-from pipeline.live import parameters_of
+from pipeline.live import UNDER_WAY, parameters_of
 from pipeline.registry import Version
 from pipeline.settings import STAGES, Settings
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_codepipeline import CodePipelineClient
 
-UNDER_WAY = {"InProgress", "Stopping"}
 STOPPED_ALREADY = {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}
 DEPLOYS = {stage: f"DeployResources{stage.capitalize()}" for stage in STAGES}
 TESTS_PROD = "TestProd"

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
-from pipeline import frozen, live, record, shadow
+from pipeline import frozen, live, shadow
 from pipeline.console import UserError, say, shorten
-from pipeline.gating import Gate, approval_of, in_stage, same_author
+from pipeline.gating import Gate, approval_of, decided, in_stage, same_author
 from pipeline.sharing import share
 
 APPROVAL_STAGE = "ApproveShadow"  # and its action of the same name
@@ -23,21 +22,9 @@ APPROVAL_STAGE = "ApproveShadow"  # and its action of the same name
 
 def admit(gate: Gate) -> dict[str, str]:
     """Let the candidate into production's shadow; what the action exports. UserError where it stays out."""
-    document: dict[str, Any] = {
-        "schema": 1,
-        "execution": gate.execution,
-        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "manifest_sha256": gate.manifest_sha256,
-    }
-    try:
-        problems = list(problems_of(gate, document))
-    except UserError as error:
-        problems = [str(error)]
-    document |= {"passed": not problems, "reason": "; ".join(problems)}
     key = f"evidence/{gate.execution}/shadow-{gate.number}.json"
-    if not record.write(gate.clients("s3", gate.region), gate.bucket, key, document):
-        raise UserError(f"{key} is in the record already, so this decision cannot be kept: retry the stage")
-    if problems:
+    document = decided(gate, key, problems_of)
+    if not document["passed"]:
         raise UserError(f"production gets no shadow: {document['reason']}")
     share(gate.clients, gate.manifest, "prod")
     text = f"version {document['version']} may be production's shadow: {document['approval']['by']} allowed it"
