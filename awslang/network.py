@@ -64,7 +64,7 @@ class Network:
         """The S3 endpoints that serve a subnet: gateways of its route table, and interfaces with private DNS."""
         table = self.table_of(subnet).get("RouteTableId", "")
         for one in self.endpoints:
-            if one["ServiceName"] != f"com.amazonaws.{self.region}.s3" or one["VpcId"] != subnet["VpcId"]:
+            if one["ServiceName"] != s3_service(self.region) or one["VpcId"] != subnet["VpcId"]:
                 continue
             if str(one.get("State", "")).lower() != "available":
                 continue
@@ -92,6 +92,11 @@ class Network:
             return bool(ranges) or any(pair.get("GroupId") in own for pair in rule.get("UserIdGroupPairs", ()))
         lists = [one["PrefixListId"] for one in rule.get("PrefixListIds", ())]
         return any(not is_private(one) for one in ranges) or any(self.prefix_list in ("", one) for one in lists)
+
+
+def s3_service(region: str) -> str:
+    """The name of Amazon S3 as the service of a VPC endpoint, and of its managed prefix list."""
+    return f"com.amazonaws.{region}.s3"
 
 
 def is_gateway(endpoint: Answer) -> bool:

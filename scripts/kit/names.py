@@ -21,6 +21,7 @@ STUDIO_ROLE = "service-role/AmazonSageMaker-ExecutionRole-MultiAccount"  # of th
 LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"  # AWS's own
 S3_LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsMultiAccountLaunchRole"
 
+NETWORK_PARAMETERS = "/sagemaker-multi-account/endpoints/"  # of a target account's Parameter Store (50-endpoint.yaml)
 APPROVER_POLICY = "sagemaker-multi-account-approver"
 SCIENTIST_POLICY = "sagemaker-multi-account-data-scientist"
 CREATOR_POLICY = "sagemaker-multi-account-project-creator"

@@ -58,7 +58,7 @@ def before_production(story: Playing) -> None:
     """Follow staging and the stages between it and production, and let the version into those that ask for it."""
     for stage in list(map(Stage, story.setting.targets))[:-1]:
         if stage in story.setting.asked:
-            give_approval(story, "Approved", "The stage before has passed", stage)
+            give_approval(story, "Approved", "The stage before has passed", stage.approval_stage)
             say(f"    the approver lets it into {stage}")
         status = story.wait_for_stage(stage.deploy_stage)
         story.require(status == "Succeeded", f"{stage.deploy_stage} ended {status}")
@@ -116,13 +116,11 @@ def read_tests(story: Playing, person: Person) -> int:
     return len(cases)
 
 
-def approval_token(story: Playing, codepipeline: Any, into: Stage = Stage.PROD) -> str:
-    """What answers the manual approval, as soon as the pipeline waits for it. into: the stage that it lets into"""
-    return token_of(story, codepipeline, into.approval_stage)
+DEPLOYMENT = Stage.PROD.approval_stage
 
 
-def token_of(story: Playing, codepipeline: Any, name: str) -> str:
-    """The same of an approval by its name, which its stage has too."""
+def approval_token(story: Playing, codepipeline: Any, name: str = DEPLOYMENT) -> str:
+    """What answers a manual approval, as soon as the pipeline waits for it. name: of the approval and of its stage"""
 
     def waiting() -> str | None:
         stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
@@ -138,14 +136,14 @@ def token_of(story: Playing, codepipeline: Any, name: str) -> str:
     return str(story.until("the pipeline to ask for approval", waiting))
 
 
-def give_approval(story: Playing, result: str, summary: str, into: Stage = Stage.PROD) -> None:
-    """Answer the manual approval through the API, as the approver."""
+def give_approval(story: Playing, result: str, summary: str, name: str = DEPLOYMENT) -> None:
+    """Answer a manual approval through the API, as the approver."""
     codepipeline = story.approver.client("codepipeline")
     codepipeline.put_approval_result(
         pipelineName=story.pipeline_name,
-        stageName=into.approval_stage,
-        actionName=into.approval_stage,
-        token=approval_token(story, codepipeline, into),
+        stageName=name,
+        actionName=name,
+        token=approval_token(story, codepipeline, name),
         result={"status": result, "summary": summary},
     )
 

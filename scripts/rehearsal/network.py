@@ -1,7 +1,8 @@
-"""A VPC without internet in an account of the rehearsal, as docs/guides/vpc-without-internet.md asks for one.
+"""What an account of the rehearsal has for its endpoints beside roles: a bucket for data, and a VPC without internet.
 
-Two subnets in two zones, a group that lets HTTPS out to Amazon S3 alone, S3 by a gateway endpoint whose policy names
-the buckets, and the three parameters by which a stage's settings find it.
+The VPC is as docs/guides/vpc-without-internet.md asks for one: two subnets in two zones, a group that lets HTTPS out to
+Amazon S3 alone, S3 by a gateway endpoint whose policy names the buckets, and the three parameters by which a stage's
+settings find it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from awslang.network import s3_service
 from localaws.cloud import Session
-
-PARAMETERS = "/sagemaker-multi-account/endpoints"
+from scripts.kit.names import NETWORK_PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,12 @@ class Made:
     subnets: tuple[str, str]
     group: str
     endpoint: str
+
+
+def make_data_bucket(s3: Any, account: str, region: str) -> None:
+    """The bucket of captured data and of requests through S3, by the name that "account" stands for in settings."""
+    place = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+    s3.create_bucket(Bucket=f"endpoint-data-{account}-{region}", **place)
 
 
 def make_network(administrator: Session, buckets: Sequence[str] = ("*",), named: bool = True) -> Made:
@@ -43,14 +50,14 @@ def make_network(administrator: Session, buckets: Sequence[str] = ("*",), named:
     table = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"][0]["RouteTableId"]
     endpoint = ec2.create_vpc_endpoint(
         VpcId=vpc,
-        ServiceName=f"com.amazonaws.{region}.s3",
+        ServiceName=s3_service(region),
         RouteTableIds=[table],
         PolicyDocument=json.dumps(endpoint_policy(buckets)),
     )["VpcEndpoint"]["VpcEndpointId"]
     group = ec2.create_security_group(VpcId=vpc, GroupName="models", Description="Models")["GroupId"]
     only_s3(ec2, group, region)
     for name, value in {"subnet-1": first, "subnet-2": second, "security-group": group}.items() if named else ():
-        administrator.client("ssm").put_parameter(Name=f"{PARAMETERS}/{name}", Value=value, Type="String")
+        administrator.client("ssm").put_parameter(Name=f"{NETWORK_PARAMETERS}{name}", Value=value, Type="String")
     return Made(vpc, (first, second), group, endpoint)
 
 
@@ -64,7 +71,7 @@ def endpoint_policy(buckets: Sequence[str]) -> dict[str, Any]:
 
 def only_s3(ec2: Any, group: str, region: str) -> None:
     """Let HTTPS out to Amazon S3, and nothing else out."""
-    names = [{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{region}.s3"]}]
+    names = [{"Name": "prefix-list-name", "Values": [s3_service(region)]}]
     s3 = ec2.describe_managed_prefix_lists(Filters=names)["PrefixLists"][0]["PrefixListId"]
     everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[everything])

@@ -11,6 +11,7 @@ from typing import Any
 
 from scripts.kit.console import counted, say
 from scripts.rehearsal import deploying, examples
+from scripts.rehearsal.network import make_data_bucket
 from scripts.rehearsal.playing import Playing
 
 APPROVAL, DEPLOYMENT = "ApproveShadow", "DeployShadow"  # stages of 30-project.yaml
@@ -24,8 +25,7 @@ def make_buckets(story: Playing) -> None:
     """The data bucket of each production account, as its administrator."""
     account = story.setting.targets["prod"]
     for region in story.regions or (story.region,):
-        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        story.owner(account, region).client("s3").create_bucket(Bucket=f"endpoint-data-{account}-{region}", **where)
+        make_data_bucket(story.owner(account, region).client("s3"), account, region)
 
 
 def capture(story: Playing) -> None:
@@ -45,14 +45,7 @@ def capture(story: Playing) -> None:
 
 def let_in(story: Playing, result: str = "Approved") -> None:
     """Answer the approval of the shadow, as the approver."""
-    codepipeline = story.approver.client("codepipeline")
-    codepipeline.put_approval_result(
-        pipelineName=story.pipeline_name,
-        stageName=APPROVAL,
-        actionName=APPROVAL,
-        token=deploying.token_of(story, codepipeline, APPROVAL),
-        result={"status": result, "summary": "It may see what production is asked"},
-    )
+    deploying.give_approval(story, result, "It may see what production is asked", APPROVAL)
 
 
 def observe(story: Playing) -> dict[str, Any]:
@@ -77,12 +70,15 @@ def observe(story: Playing) -> dict[str, Any]:
 
 def recorded(story: Playing) -> dict[str, Any]:
     """What the record says of this execution's shadow."""
+    found = entries(story, f"outcomes/{story.execution_id}/shadow-")
+    return story.only(found, f"execution {story.execution_id} has {len(found)} records of a shadow")
+
+
+def entries(story: Playing, prefix: str) -> list[dict[str, Any]]:
+    """The entries of the project's record below a prefix, in the order of their keys."""
     s3, bucket = story.owner(story.setting.data_science).client("s3"), f"sagemaker-project-{story.project_id}"
-    prefix = f"record/outcomes/{story.execution_id}/shadow-"
-    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
-    key = story.only(keys, f"execution {story.execution_id} has {len(keys)} records of a shadow")
-    found: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return found
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"record/{prefix}").get("Contents", [])
+    return [json.loads(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()) for item in listed]
 
 
 class Load:
@@ -122,9 +118,6 @@ class Load:
 
 def check_record(story: Playing) -> None:
     """StoryFailed unless the decision to deploy says what the approver was shown of the shadow."""
-    s3, bucket = story.owner(story.setting.data_science).client("s3"), f"sagemaker-project-{story.project_id}"
-    prefix = f"record/decisions/{story.execution_id}/"
-    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
-    held = json.loads(s3.get_object(Bucket=bucket, Key=keys[-1])["Body"].read())
+    (*_, held) = entries(story, f"decisions/{story.execution_id}/")
     same = held.get("shadow", {}).get("places") == recorded(story)["places"]
-    story.require(same, f"{keys[-1]} does not say what the shadow answered")
+    story.require(same, f"the decision of execution {story.execution_id} does not say what the shadow answered")

@@ -31,7 +31,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         deploying.give_approval(played, "Rejected", "With the next version")
         assert set_status(played, 2, "Approved")
         assert played.wait_for_stage("DeployStaging") == "Succeeded"
-        deploying.token_of(played, played.approver.client("codepipeline"), shadowing.APPROVAL)
+        deploying.approval_token(played, played.approver.client("codepipeline"), shadowing.APPROVAL)
         yield played
     assert not cloud.faults, cloud.faults
 
@@ -62,7 +62,7 @@ def test_without_an_approver_no_version_gets_into_productions_shadow(story: Stor
     assert "ShadowProductionVariants" not in endpoint(story)
     assert version_arn(story, 2) not in readable_in_production(story)
     scientist = story.scientist.client("codepipeline")
-    token = deploying.token_of(story, story.approver.client("codepipeline"), shadowing.APPROVAL)
+    token = deploying.approval_token(story, story.approver.client("codepipeline"), shadowing.APPROVAL)
     check_denied(
         lambda: scientist.put_approval_result(
             pipelineName=story.pipeline_name, stageName=shadowing.APPROVAL, actionName=shadowing.APPROVAL, token=token,

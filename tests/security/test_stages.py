@@ -113,7 +113,7 @@ def test_a_push_while_qas_approval_waits_is_asked_about_by_itself(story: Story) 
     listen(story)
     first, codepipeline = story.execution_id, story.approver.client("codepipeline")
     story.execution_id = str(configure(story, "staging", InitialInstanceCount="2"))
-    token = deploying.approval_token(story, codepipeline, Stage.QA)
+    token = deploying.approval_token(story, codepipeline, Stage.QA.approval_stage)
     asked = story.execution_id
     later = str(configure(story, "staging", InitialInstanceCount="3"))
     assert len({first, asked, later}) == 3
@@ -125,7 +125,7 @@ def test_a_push_while_qas_approval_waits_is_asked_about_by_itself(story: Story) 
     )  # fmt: skip
     assert story.wait_for_stage("DeployQa") == "Succeeded"
     story.execution_id = later
-    fresh = deploying.approval_token(story, codepipeline, Stage.QA)
+    fresh = deploying.approval_token(story, codepipeline, Stage.QA.approval_stage)
     assert fresh != token
     with pytest.raises(codepipeline.exceptions.ClientError):
         codepipeline.put_approval_result(

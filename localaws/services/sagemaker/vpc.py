@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
-from awslang.network import Network
+from awslang.network import Network, s3_service
 from localaws.calls import unseen
 from localaws.cloud import Session
 
@@ -69,7 +69,7 @@ def look(session: Session, config: Mapping[str, Any]) -> Network:
     of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
     with unseen():
         lists = own.describe_managed_prefix_lists(
-            Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{session.region}.s3"]}]
+            Filters=[{"Name": "prefix-list-name", "Values": [s3_service(session.region)]}]
         )["PrefixLists"]
         return replace(
             network,

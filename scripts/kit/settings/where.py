@@ -44,6 +44,12 @@ def per_stage(stages: Iterable[Stage], read: Callable[[Stage], Value]) -> dict[s
     return {**named, "further": {stage: value for stage, value in found.items() if stage.optional}}
 
 
+def of_each(section: Section, form: str, read: Callable[[Stage], Value], nothing: Value) -> dict[str, Any]:
+    """The same of the stages of a section; nothing: of staging where production is alone, which is complained of."""
+    alone = without_staging(section, form)
+    return per_stage(of_section(section), lambda s: nothing if alone and s is Stage.STAGING else read(s))
+
+
 def read_where(top: Section, administrator: Administrator, accounts: Accounts) -> tuple[Units, Targets | None]:
     """The units, or (without Organizations) the accounts of each stage."""
     if administrator != "self-managed":
@@ -63,12 +69,7 @@ def read_units(section: Section, administrator: Administrator) -> Units:
         "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
         "or names from the root down, such as multi-account-deployment/staging"
     )
-    alone = without_staging(section, form)
-
-    def read(stage: Stage) -> str:
-        return "" if alone and stage is Stage.STAGING else section.text(stage.key, UNIT, form)
-
-    named = per_stage(of_section(section), read)
+    named = of_each(section, form, lambda stage: section.text(stage.key, UNIT, form), "")
     above = unit_above(named["staging"], named["production"]) if administrator == "delegated" else ""
     units = Units(**named, data_science=section.text("data_science", UNIT, form, default=above))
     section.finish()
@@ -100,12 +101,11 @@ def unit_above(staging: str, production: str) -> str:
 
 def read_targets(section: Section, data_science: str) -> Targets:
     form = 'account ids of 12 digits in quotes, such as "333333333333"'
-    alone = without_staging(section, f"a list with {form}")
 
     def read(stage: Stage) -> tuple[str, ...]:
-        return () if alone and stage is Stage.STAGING else section.texts(stage.key, ACCOUNT, form, required=True)
+        return section.texts(stage.key, ACCOUNT, form, required=True)
 
-    targets = Targets(**per_stage(of_section(section), read))
+    targets = Targets(**of_each(section, f"a list with {form}", read, tuple[str, ...]()))
     section.finish()
     seen = {data_science: "the data science account, which runs no models"}
     for stage in targets.stages:

@@ -12,7 +12,7 @@ from typing import Any
 
 from localaws.services.ecr.images import IMAGE, MANIFEST, PULL
 from scripts.kit.console import say
-from scripts.rehearsal.network import make_network
+from scripts.rehearsal.network import make_data_bucket, make_network
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams.repositories import IN_A_BUCKET, IN_A_VPC, OWN, TRAINING, read_toml
 
@@ -32,10 +32,7 @@ def prepare(story: Story) -> None:
         for region in dict.fromkeys((story.region, *story.regions)):
             root = story.cloud.root(account, region)
             if bucket:
-                elsewhere = (
-                    {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
-                )
-                root.client("s3").create_bucket(Bucket=f"endpoint-data-{account}-{region}", **elsewhere)
+                make_data_bucket(root.client("s3"), account, region)
             if vpc:
                 make_network(root)
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from awslang.network import Network
+from awslang.network import Network, is_gateway, s3_service
 from awslang.policy.document import MalformedPolicy, parse
 from awslang.policy.evaluator import AuthorizationRequest, kept_by_endpoint
 from awslang.policy.favourable import favourable
 from scripts.kit.doctor.checks.roles import role_session
+from scripts.kit.doctor.checks.self_managed import listed
 from scripts.kit.doctor.facts.networks import OWN, StageNetwork
 from scripts.kit.doctor.facts.targets import role_name
 from scripts.kit.doctor.findings import Place, Request, check
@@ -109,7 +110,7 @@ def without_route(one: StageNetwork, network: Network, vpc: str) -> Iterator[Pla
     cut_off = [s for s in network.subnets if not any(network.endpoints_of(s)) and not network.has_way_out(s)]
     tables = sorted({str(network.table_of(subnet).get("RouteTableId", "")) for subnet in cut_off})
     if cut_off:
-        gateway = {"VpcId": vpc, "ServiceName": f"com.amazonaws.{one.region}.s3", "RouteTableIds": tables}
+        gateway = {"VpcId": vpc, "ServiceName": s3_service(one.region), "RouteTableIds": tables}
         there = s3_gateway(network, vpc)
         fix = (
             command(one, "ModifyVpcEndpoint", VpcEndpointId=there["VpcEndpointId"], AddRouteTableIds=tables)
@@ -122,8 +123,8 @@ def without_route(one: StageNetwork, network: Network, vpc: str) -> Iterator[Pla
 
 def s3_gateway(network: Network, vpc: str) -> Mapping[str, Any] | None:
     """The VPC's gateway to S3, whatever route tables it has."""
-    wanted = (f"com.amazonaws.{network.region}.s3", "Gateway", vpc)
-    return next((e for e in network.endpoints if (e["ServiceName"], e["VpcEndpointType"], e["VpcId"]) == wanted), None)
+    wanted = (s3_service(network.region), vpc)
+    return next((e for e in network.endpoints if is_gateway(e) and (e["ServiceName"], e["VpcId"]) == wanted), None)
 
 
 def without_rule(one: StageNetwork, network: Network) -> Iterator[Place]:
@@ -132,7 +133,7 @@ def without_rule(one: StageNetwork, network: Network) -> Iterator[Place]:
     if all(network.lets_out(way) for way in ways):
         return
     to: dict[str, Any] = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    if network.prefix_list and all(way and way["VpcEndpointType"] == "Gateway" for way in ways):
+    if network.prefix_list and all(way and is_gateway(way) for way in ways):
         to = {"PrefixListIds": [{"PrefixListId": network.prefix_list}]}
     group = network.groups[0]["GroupId"]
     fix = command(one, "AuthorizeSecurityGroupEgress", GroupId=group, IpPermissions=[{**HTTPS, **to}])
@@ -161,7 +162,7 @@ def network_policy(facts: Snapshot) -> Iterator[Place]:
                 "Action": sorted({action for action, *_ in kept}),
                 "Resource": sorted({resource for _, resource, _ in kept}),
             }
-            wider = {**document, "Statement": [*statements(document), statement]}
+            wider = {**document, "Statement": [*listed(document.get("Statement", [])), statement]}
             fix = command(one, "ModifyVpcEndpoint", VpcEndpointId=id, PolicyDocument=json.dumps(wider))
             denied = sorted({why for why in kept.values() if why != "no statement"})
             if denied:
@@ -172,11 +173,6 @@ def network_policy(facts: Snapshot) -> Iterator[Place]:
 def way_of(one: StageNetwork, subnet: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     network = one.whole
     return list(network.endpoints_of(subnet))[:1] if network else []
-
-
-def statements(document: Mapping[str, Any]) -> list[Any]:
-    found = document.get("Statement", [])
-    return list(found) if isinstance(found, list) else [found]
 
 
 def needs(facts: Snapshot, one: StageNetwork) -> Iterator[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.projects.status import BUSY
 from scripts.kit.stacks import unguarded
 from scripts.kit.stages import Stage
 
@@ -162,7 +163,7 @@ def shadow_left(facts: Snapshot) -> Iterator[Place]:
         values = stage.stack.parameters if stage and stage.stack else {}
         shadow, live = (values.get(name, "") for name in ("ShadowModelPackageName", "ModelPackageName"))
         states = {one["stageName"]: one for one in (project.pipeline or {}).get("stageStates", [])}
-        running = states.get("DeployShadow", {}).get("latestExecution", {}).get("status") in {"InProgress", "Stopping"}
+        running = states.get("DeployShadow", {}).get("latestExecution", {}).get("status") in BUSY
         if shadow and not running:
             yield here(
                 facts,

@@ -9,6 +9,7 @@ from typing import Any
 
 from scripts.kit.doctor.facts.organization import Organization
 from scripts.kit.doctor.facts.regions import disabled
+from scripts.kit.doctor.facts.targets import accounts_of, enters
 from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
@@ -29,15 +30,11 @@ def gather(
     reader: Reader, settings: Settings, organization: Organization, regions: Mapping[Stage, tuple[str, ...]]
 ) -> tuple[DataKey, ...]:
     """Those of every account of the stages; () without an alias, or where these credentials enter none."""
-    enters = settings.administrator == "self-managed" or reader.account == settings.accounts.management
-    if not settings.endpoints.data_key or not enters:
+    if not settings.endpoints.data_key or not enters(reader, settings):
         return ()
-    own = {settings.accounts.management, settings.accounts.data_science}
     jobs = [
         partial(read, reader, settings, account.id, stage, regions[stage])
-        for stage in settings.stages
-        for account in organization.targets(stage)
-        if account.id not in own
+        for account, stage in accounts_of(settings, organization)
     ]
     return tuple(key for found in together(jobs, what="target accounts") for key in found)
 

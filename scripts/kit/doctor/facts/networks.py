@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from awslang.network import Network
+from awslang.network import Network, s3_service
 from scripts.kit.doctor.facts.organization import Organization
 from scripts.kit.doctor.facts.regions import disabled
 from scripts.kit.doctor.facts.stage_config import read_config
+from scripts.kit.doctor.facts.targets import accounts_of, enters
 from scripts.kit.doctor.reader import UNREAD, Reader
+from scripts.kit.names import NETWORK_PARAMETERS
 from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
 OWN = "account"  # what the settings VpcSubnetIds and VpcSecurityGroupIds say for the ids in Parameter Store
-FOLDER = "/sagemaker-multi-account/endpoints/"
 SUBNETS, GROUPS = ("subnet-1", "subnet-2"), ("security-group",)  # parameters that 50-endpoint.yaml reads
-NAMED = tuple(f"{FOLDER}{name}" for name in (*SUBNETS, *GROUPS))
+NAMED = tuple(f"{NETWORK_PARAMETERS}{name}" for name in (*SUBNETS, *GROUPS))
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,11 @@ def gather(
     regions: Mapping[Stage, tuple[str, ...]],
 ) -> tuple[StageNetwork, ...]:
     """The networks of every account of the stages; () where endpoints may not run in a VPC."""
-    enters = settings.administrator == "self-managed" or reader.account == settings.accounts.management
-    if not settings.endpoints.vpc or not enters:  # targets.py says who enters
+    if not settings.endpoints.vpc or not enters(reader, settings):
         return ()
-    own = {settings.accounts.management, settings.accounts.data_science}
     jobs = [
         partial(read_account, reader, settings, account.id, stage, regions[stage], dict(explicit(projects, stage)))
-        for stage in settings.stages
-        for account in organization.targets(stage)
-        if account.id not in own
+        for account, stage in accounts_of(settings, organization)
     ]
     return tuple(network for found in together(jobs, what="target accounts") for network in found)
 
@@ -129,7 +126,7 @@ def read(reader: Reader, account: str, region: str, ids: tuple[str, ...]) -> Any
     vpcs = sorted({one["VpcId"] for one in subnets or ()})
     tables = ask("DescribeRouteTables", "RouteTables", Filters=filtered("vpc-id", *vpcs)) if vpcs else []
     endpoints = ask("DescribeVpcEndpoints", "VpcEndpoints", Filters=filtered("vpc-id", *vpcs)) if vpcs else []
-    named = filtered("prefix-list-name", f"com.amazonaws.{region}.s3")
+    named = filtered("prefix-list-name", s3_service(region))
     lists = ask("DescribeManagedPrefixLists", "PrefixLists", Filters=named)
     dns = all(has_dns(reader, account, region, vpc) for vpc in vpcs)
     if not all(isinstance(one, list) for one in (subnets, groups, tables, endpoints)):

@@ -80,6 +80,17 @@ def role_name(settings: Settings, stage: Stage) -> str:
     return target_role(settings.roles.suffix.of(stage))
 
 
+def accounts_of(settings: Settings, organization: Organization) -> list[tuple[Account, Stage]]:
+    """Every active account of the stages, but for those of the kit itself."""
+    own = {settings.accounts.management, settings.accounts.data_science}
+    return [(a, stage) for stage in settings.stages for a in organization.targets(stage) if a.id not in own]
+
+
+def enters(reader: Reader, settings: Settings) -> bool:
+    """Whether these credentials enter target accounts: gather() says who does where they do not."""
+    return settings.administrator == "self-managed" or reader.account == settings.accounts.management
+
+
 def gather(
     reader: Reader,
     settings: Settings,
@@ -89,10 +100,8 @@ def gather(
     sets: Mapping[Stage, TargetSet],
 ) -> tuple[Target, ...]:
     """Every active account of the stages, ten at a time; quotas: the codes that matter, by stage."""
-    own = {settings.accounts.management, settings.accounts.data_science}
-    wanted = [(a, stage) for stage in settings.stages for a in organization.targets(stage) if a.id not in own]
-    enters = settings.administrator == "self-managed" or reader.account == settings.accounts.management
-    if not enters:
+    wanted = accounts_of(settings, organization)
+    if not enters(reader, settings):
         if wanted:
             count = f"{len(wanted)} target accounts" if len(wanted) > 1 else "1 target account"
             who = f"the management account {settings.accounts.management}"
