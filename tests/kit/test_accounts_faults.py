@@ -92,8 +92,10 @@ Parameters:
   ModelKeyArn: {Type: String}
   FurtherModelBucketArns: {Type: CommaDelimitedList}
   DataCaptureBucketName: {Type: String}
+  DataKeyAlias: {Type: String}
   AllowVpc: {Type: String}
   AllowBatch: {Type: String}
+  AllowShadow: {Type: String}
   Consumers: {Type: CommaDelimitedList}
   ConsumerAccountIds: {Type: CommaDelimitedList}
   BundleVersion: {Type: String}

@@ -21,8 +21,8 @@ def test_each_account_has_its_own_state(cloud: Cloud) -> None:
 
 
 def test_an_operation_that_is_not_supported_is_an_error(cloud: Cloud) -> None:
-    with pytest.raises(ClientError, match="Not supported by the embedded AWS: ec2:DescribeVpcs"):
-        cloud.root(A, REGION).client("ec2").describe_vpcs()
+    with pytest.raises(ClientError, match="Not supported by the embedded AWS: ec2:DescribeInstances"):
+        cloud.root(A, REGION).client("ec2").describe_instances()
 
 
 def test_a_role_that_does_not_exist_cannot_be_assumed(cloud: Cloud) -> None:

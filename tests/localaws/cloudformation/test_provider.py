@@ -26,7 +26,7 @@ def test_every_provider_is_of_a_type_that_the_registry_knows() -> None:
 
 
 def test_a_types_provider_is_in_the_module_or_package_of_its_service() -> None:
-    assert len(providers()) == 61
+    assert len(providers()) == 62
     for type_name, provider in providers().items():
         module = type(provider).__module__.removeprefix("localaws.cloudformation.providers.").split(".")[0]
         service = type_name.split("::")[1].lower()
