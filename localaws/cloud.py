@@ -328,6 +328,8 @@ class Cloud:
         except ValueError:
             pass  # the embedded AWS has stopped
         except OSError as error:
+            if self._requests.closed:
+                return  # it stopped between the file's own look at that and its write
             named = OSError(error.errno, error.strerror, self._requests.name)
             self.faults.append(Fault("requests.jsonl", str(named), named))
 
