@@ -196,6 +196,26 @@ def test_every_aws_command_of_a_message_can_be_typed_with_what_it_names() -> Non
     assert wrong == []
 
 
+def typed_in_aws_cli(text: str) -> Iterator[str]:
+    """The commands of the AWS CLI in a document's blocks, with x1 for the words that a person fills in."""
+    for kind, block in re.findall(r"^ *```([a-z]*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        command = ""
+        for line in [] if kind not in ("", "sh", "console") else re.sub(r"\\\n *", "", block).splitlines():
+            command = f"{command} {line.strip().removeprefix('$ ')}".strip()
+            if not command.startswith("aws ") or command.count("'") % 2 == 0:  # a value goes on on the next line
+                yield from [re.sub(r"(?<![\w-])[A-Z]+(_[A-Z]+)+|(?<= )POLICY$", "x1", command)] * command.startswith(
+                    "aws "
+                )
+                command = ""
+
+
+def test_every_aws_command_of_a_document_can_be_typed() -> None:
+    lines = {line: path for path in DOCUMENTS for line in typed_in_aws_cli(path.read_text(encoding="utf-8"))}
+    assert len(lines) == 30
+    wrong = [f"{relative_path(path)}: {line}: {said}" for line, path in lines.items() if (said := lacking(line))]
+    assert wrong == []
+
+
 def lacking(line: str) -> str:
     """What a command of the AWS CLI has no option for, or lacks; "" for nothing, and for one that is only named."""
     if " --" not in line or line.startswith("aws configure "):

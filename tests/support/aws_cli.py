@@ -46,6 +46,8 @@ def parse(line: str) -> tuple[str, str, dict[str, Any], str]:
         else:
             given[next(reversed(given))].append(word)
     region, profile = given.pop("region", [""]), given.pop("profile", [""])  # whose it is: tests/support/cures.py
+    for shown in ("query", "output"):  # what is shown of the answer
+        given.pop(shown, None)
     if len(region) != 1 or len(profile) != 1:
         raise NotACommand(f"--region and --profile take one value: {line}")
     shape = model.operation_model(operations[name]).input_shape
@@ -66,6 +68,8 @@ def convert(shape: Any, values: list[str], flag: bool) -> Any:
         return flag
     if not values or any(map(PLACEHOLDER.fullmatch, set(values) - set(getattr(shape, "enum", ())))):
         raise NotACommand(f"{' '.join(values) or 'nothing'} is to be filled in")
+    if values[0].startswith("file://"):
+        return values[0]  # what the file holds, whatever its type
     if shape.type_name in ("structure", "map", "list") and values[0].startswith(("{", "[")):
         return json.loads(" ".join(values))
     if shape.type_name == "list":
