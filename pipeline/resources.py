@@ -84,7 +84,7 @@ class Resource:
 
 COOLDOWNS = ("ScaleOutCooldownSeconds", "ScaleInCooldownSeconds")
 # Not of a serverless endpoint, whose updates have no guardrails.
-GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName")
+GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName", "MoveAtOnce")
 OF_MODEL = (
     "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds", "VpcSecurityGroupIds", "ModelServerWorkers",
 )  # fmt: skip

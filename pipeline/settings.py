@@ -31,8 +31,8 @@ FURTHER_REGIONS = 3  # of a stage, besides the project's own: as many copies of 
 WRITTEN_HERE = (
     "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
     *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
-    "CopyModelPackageNames", "ShadowModelPackageName", "ShadowCopyModelPackageNames", "SageMakerExecutionRoleName",
-    "Release", "KeepInstanceCount", "BundleVersion", "MonitorBaseline",
+    "CopyModelPackageNames", "ShadowModelPackageName", "ShadowCopyModelPackageNames", "MoveAtOnce",
+    "SageMakerExecutionRoleName", "Release", "KeepInstanceCount", "BundleVersion", "MonitorBaseline",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 SCHEMA = Rule(lambda value: is_text(value, 200), "the name of a file", '"./settings.schema.json"')

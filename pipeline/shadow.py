@@ -13,14 +13,14 @@ from typing import Any
 from pipeline.live import LiveStage, differences
 from pipeline.settings import ACCOUNT_PARAMETERS, Settings
 
-PACKAGE, COPIES = "ShadowModelPackageName", "ShadowCopyModelPackageNames"  # of 40-stage.yaml
-NONE = {PACKAGE: "", COPIES: "none,none,none"}
+PACKAGE, COPIES, AT_ONCE = "ShadowModelPackageName", "ShadowCopyModelPackageNames", "MoveAtOnce"  # of 40-stage.yaml
+NONE = {PACKAGE: "", COPIES: "none,none,none", AT_ONCE: "false"}
 WITH, WITHOUT = "shadow-parameters.json", "live-parameters.json"  # in the artifact of Build
 Parameters = Mapping[str, str]
 
 
 def without(parameters: Parameters) -> dict[str, str]:
-    """The parameters of production's stack without the shadow that it may have."""
+    """The parameters of production's stack without the shadow that it may have, or that was taken away."""
     return {**parameters, **{name: value for name, value in NONE.items() if name in parameters}}
 
 
@@ -83,18 +83,21 @@ def with_candidate(now: Parameters, version: str, arns: Parameters) -> dict[str,
 
 
 def files(now: Parameters, version: str, arns: Parameters, tags: Parameters) -> dict[str, dict[str, Any]]:
-    """By name the template configurations of production's stack with the shadow, and without it again."""
+    """By name the template configurations of production's stack with the shadow, and without it again.
+
+    Without it nothing is new that could be watched: the version that answers stays. So that update waits for nothing.
+    """
     live = without(now)
-    found = {WITH: with_candidate(live, version, arns), WITHOUT: live}
+    found = {WITH: with_candidate(live, version, arns), WITHOUT: {**live, AT_ONCE: "true"}}
     return {name: {"Parameters": parameters, "Tags": dict(tags)} for name, parameters in found.items()}
 
 
 def problems(manifest: Mapping[str, Any], given: Mapping[str, Parameters], production: LiveStage) -> Iterator[str]:
     """Why production must not get what Build wrote. given: by file the parameters that Build wrote"""
-    package = manifest["model_package"]
-    if given[WITH] != with_candidate(given[WITHOUT], package["arn"], package["regions"]):
+    package, live = manifest["model_package"], without(given[WITHOUT])
+    if given[WITH] != with_candidate(live, package["arn"], package["regions"]):
         yield "what is to be deployed is not production as it is with the shadow alone"
-    was = {"parameters": given[WITHOUT], "places": manifest["shadow"]["places"]}
+    was = {"parameters": live, "places": manifest["shadow"]["places"]}
     now = LiveStage(production.status, without(production.parameters), production.places)
     if other := differences(was, now, "when Build looked"):
         yield f"production has changed since: {'; '.join(other)}"

@@ -33,11 +33,10 @@ def planned(world: World) -> dict[str, Any]:
 def test_production_gets_the_shadow_and_nothing_else_of_what_was_pushed(world: World) -> None:
     (world.repository / "prod-config.json").write_text('{"Parameters": {"InstanceType": "y"}}')
     world.build(SHADOW_MINUTES="30", SHADOW_REQUESTS="100")
-    live, with_it = written(world, shadow.WITHOUT), written(world, shadow.WITH)
-    assert live["InstanceType"] == "x"
-    assert {name: value for name, value in with_it.items() if live[name] != value} == {
-        "ShadowModelPackageName": f"{VERSIONS}/2"
-    }
+    away, with_it = written(world, shadow.WITHOUT), written(world, shadow.WITH)
+    live = {**world.parameters, "ModelPackageName": f"{VERSIONS}/1"}
+    assert away == {**live, "MoveAtOnce": "true"}, "what takes the shadow away waits for nothing"
+    assert with_it == {**live, "ShadowModelPackageName": f"{VERSIONS}/2"}
     assert world.built["SHADOW"] == "true"
     assert planned(world) | {"capture": "account"} == {
         "minutes": 30, "requests": 100, "live": f"{VERSIONS}/1", "places": [["222222222222", "us-east-1"]],
@@ -138,11 +137,13 @@ def test_with_four_eyes_the_author_of_a_version_does_not_let_it_in(world: World)
         world.admit()
 
 
-def test_a_shadow_that_was_left_behind_makes_no_difference(world: World) -> None:
-    """Its execution was stopped: the next one takes production as it is without it, and no way back is asked about."""
-    world.parameters["ShadowModelPackageName"] = f"{VERSIONS}/7"
+@pytest.mark.parametrize("left", [{"ShadowModelPackageName": f"{VERSIONS}/7"}, {"MoveAtOnce": "true"}])
+def test_what_a_shadow_left_behind_makes_no_difference(world: World, left: dict[str, str]) -> None:
+    """Its execution was stopped, or took it away: the next one takes production as it is without it."""
+    world.parameters |= left
     world.build(SHADOW_MINUTES="30")
     assert written(world, shadow.WITHOUT)["ShadowModelPackageName"] == ""
+    assert written(world, shadow.WITH)["MoveAtOnce"] == "false"
     world.let_in()
     world.admit()
 

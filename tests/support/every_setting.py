@@ -241,4 +241,4 @@ ROWS = [
 # Part of the endpoint's name, which the pipeline never changes: another value is another endpoint.
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}
 # With a test of its own below, or pushed with a row above.
-BESIDE = {"EndpointKind", "KeepInstanceCount", "CopyRegions"}
+BESIDE = {"EndpointKind", "KeepInstanceCount", "CopyRegions", "MoveAtOnce"}

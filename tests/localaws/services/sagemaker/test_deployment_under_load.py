@@ -50,17 +50,19 @@ def test_a_bad_version_is_taken_back_by_the_alarm_that_watches_for_its_fault(
 
 
 CAPTURE = {"DataCaptureS3Uri": f"s3://{BUCKET}/capture", "BakeSeconds": "120"}
+AWAY = {"MoveAtOnce": "true", "BakeSeconds": "3600"}  # 36 seconds here, if it baked
 
 
 def shadowed(cloud: Cloud, former: str, shadow: str, **settings: str) -> list[tuple[float, bytes]]:
     """What callers heard while the former version got another one in its shadow, and lost it again."""
     with updates.load(cloud) as heard:
-        for given in ({"ShadowModelPackageName": shadow}, {}):
-            updates.deploy(cloud, former, Release="900", **CAPTURE, **given, **settings)
+        for given, expected in (({"ShadowModelPackageName": shadow}, ["Shadow"]), (AWAY, [])):
+            began = time.monotonic()
+            updates.deploy(cloud, former, Release="900", **{**CAPTURE, **settings, **given})
+            assert time.monotonic() - began < 30, "an update that takes a shadow away waits for nothing"
             shown = updates.serves(cloud)
             assert (shown["EndpointStatus"], "FailureReason" in shown) == ("InService", False), shown
-            variants = [one["VariantName"] for one in shown.get("ShadowProductionVariants", [])]
-            assert variants == (["Shadow"] if given else [])
+            assert [one["VariantName"] for one in shown.get("ShadowProductionVariants", [])] == expected
             many = len(heard)
             until(lambda: len(heard) > many + 9 * THREADS)  # noqa: B023 - called before the loop goes on
     return heard
