@@ -32,6 +32,7 @@ from pipeline import (
     metric_gates,
     monitors,
     outcome,
+    production_alone,
     record,
     release,
     removal,
@@ -76,6 +77,8 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
     for stage in settings.stages:
         say(f"{stage.name}: {listed(accounts[stage.name])} in {', '.join(stage.regions)}, by {stage.file}")
+    for note in production_alone.notes(repository) if settings.production_alone else ():
+        say(note)
 
     answer = decide(settings, clients)
     version, reason = answer.version, answer.reason

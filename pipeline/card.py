@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import links, metric_gates, office_hours, removal, resources, shadow_page
+from pipeline import links, metric_gates, office_hours, production_alone, removal, resources, shadow_page
 from pipeline.attention import look_first
 from pipeline.clients import Clients
 from pipeline.console import counted, one_word, shorten
@@ -124,6 +124,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "images": [f"{one['image']} {one['digest']}".rstrip() for one in package.get("images", [])],
         },
         "reason": manifest["reason"],
+        "production_alone": production_alone.is_alone(manifest),
         "live": production.version,
         "busy": asked.busy,
         "approver": asked.approver,
@@ -259,9 +260,10 @@ def summary(card: Mapping[str, Any]) -> str:
     first = f"look first{more}: {'; '.join(named)}; " if named else ""
     between = "".join(f"{name} {between_text(one)}; " for name, one in card.get("between", {}).items())
     between += shadow_page.summary(card)
+    alone = f"{production_alone.SAID}. " if card.get("production_alone") else ""
     return shorten(
-        f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; {first}"
-        f"{between}{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."
+        f"{alone}{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; "
+        f"{first}{between}{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."
     )
 
 

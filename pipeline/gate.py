@@ -27,7 +27,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import card, comparison, frozen, live, people, record, removal, shadow, shadow_gate
+from pipeline import card, comparison, frozen, live, people, production_alone, record, removal, shadow, shadow_gate
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.gating import Gate, actions_of, approval_of, decided, in_stage, runs_of, same_author
 from pipeline.live import LiveStage
@@ -50,8 +50,11 @@ POLL_SECONDS, POLL_LIMIT = (0.5, 10.0), 12 * 60.0
 # -- the card ----------------------------------------------------------------------------------
 
 
-def make_card(gate: Gate, tests: Path) -> dict[str, str]:
-    """Make the card and put it into the artifact bucket; what the action exports. tests: the results of staging"""
+def make_card(gate: Gate, tests: Path | None) -> dict[str, str]:
+    """Make the card and put it into the artifact bucket; what the action exports.
+
+    tests: the results of staging, None where the project has none
+    """
     manifest = gate.manifest
     busy = settled(gate)
     if busy:
@@ -72,11 +75,11 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         last_admitted(admitted),
         last_admitted(admitted, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
         commit_of(gate),
-        compared_in(tests.with_name(comparison.FOUND)),
+        compared_in(tests.with_name(comparison.FOUND)) if tests else {},
         between(gate, outcomes),
         shadowed(gate, outcomes),
     )
-    made = card.gather(asked, read_results(tests), gate.clients)
+    made = card.gather(asked, read_results(tests) if tests else (), gate.clients)
     key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
     say(f"the evidence card is {key} in {gate.bucket}")
     text = card.summary(made)
@@ -98,7 +101,7 @@ def shadowed(gate: Gate, outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str,
 
 def outcomes_of(gate: Gate) -> dict[str, Mapping[str, Any]]:
     """The newest record of this execution's tests, by stage; {} where the card shows none of them."""
-    if len(gate.manifest["stages"]) == len(NEEDED) and not shadow.is_planned(gate.manifest):
+    if len(gate.manifest["stages"]) <= len(NEEDED) and not shadow.is_planned(gate.manifest):
         return {}
     prefix = f"{record.OUTCOMES}{gate.execution}/"
     found = record.by_time(record.read(gate.clients("s3", gate.region), gate.bucket, prefix))
@@ -299,10 +302,11 @@ def main() -> int:
         given=Path(os.environ[BUILD_OUTPUT]),
         kit=Path(),
         clients=client,
+        production_alone=production_alone.asked(os.environ),
     )
     steps = {"removal": removal.step, "shadow": shadow_gate.admit}
     if (step := os.environ["STEP"]) == "card":
-        export(make_card(gate, Path(os.environ.get(TESTS, "")) / "results.json"))
+        export(make_card(gate, None if gate.production_alone else Path(os.environ.get(TESTS, "")) / "results.json"))
     else:
         export(steps.get(step, decide)(gate))
     return 0

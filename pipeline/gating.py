@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from pipeline import live, people, record
+from pipeline import live, people, production_alone, record
 from pipeline.clients import Clients
 from pipeline.console import UserError
 from pipeline.executions import pipeline_name
@@ -25,6 +25,7 @@ class Gate:
     """What a step decides on. manifest_sha256: of all that Build handed on, as CodePipeline kept it
 
     given: the folder of Build's artifact; kit: that of the published code; number: of this build
+    production_alone: whether the project has no staging, as its template says
     """
 
     manifest_sha256: str
@@ -38,6 +39,7 @@ class Gate:
     given: Path
     kit: Path
     clients: Clients
+    production_alone: bool = False
 
     @property
     def pipeline(self) -> str:
@@ -45,14 +47,17 @@ class Gate:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What is to be deployed; UserError unless it is what the Build step wrote."""
+        """What is to be deployed; UserError unless it is what the Build step wrote, for the project as it is."""
         found = digest(self.given)
         if found != self.manifest_sha256:
             raise UserError(
                 f"the deployment's artifact is not what the Build step wrote (SHA-256 {found}, written was "
                 f"{self.manifest_sha256}): find out in CloudTrail who wrote it. {self.again()}"
             )
-        return cast("dict[str, Any]", json.loads((self.given / MANIFEST).read_text(encoding="utf-8")))
+        manifest = cast("dict[str, Any]", json.loads((self.given / MANIFEST).read_text(encoding="utf-8")))
+        if why := production_alone.contradiction(manifest, self.production_alone):
+            raise UserError(f"the deployment does not fit the project: {why}. {self.again()}")
+        return manifest
 
     @property
     def template(self) -> str:

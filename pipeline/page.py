@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline import comparison_page, shadow_page
+from pipeline import comparison_page, payloads_page, production_alone, shadow_page
 from pipeline.attention import earlier
 from pipeline.console import counted, one_line
-from pipeline.documents import differences
 from pipeline.metric_gates import plain
 from pipeline.report import Result
 from pipeline.settings import STAGES
@@ -65,8 +64,9 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
     stages = {name: card["stages"][name] for name in reversed(card["stages"])}  # what is to be decided on comes first
     parts = [
         f"<h1>{escape(title)}</h1>",
+        *([] if (staged := not card.get("production_alone")) else [verdict_of_none()]),
         *first(card),
-        verdict(checks),
+        *([verdict(checks)] if staged else []),
         *(between(name, stage) for name, stage in card.get("between", {}).items()),
         *failures(failed, names),
         busy(card),
@@ -74,7 +74,7 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
         table("Version", (), about(card)),
         "<h2>What changes</h2>",
         *(changes(name, stage, names) for name, stage in stages.items()),
-        tested_with(card),
+        payloads_page.section(card),
         "<h2>Monthly cost</h2>",
         costs(stages),
         f'<p class="quiet">{escape(card["prices"])}</p>',
@@ -82,8 +82,7 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
         metrics(card["metrics"]),
         comparison_page.section(card),
         shadow_page.section(card),
-        "<h2>Tests of staging</h2>",
-        passed(checks, names),
+        *(["<h2>Tests of staging</h2>", passed(checks, names)] if staged else []),
         "<h2>Source</h2>",
         table("Source", (), sources(card)),
     ]
@@ -115,6 +114,11 @@ def verdict(checks: list[Result]) -> str:
     if skipped and not failed:
         text += f"; {skipped:,} skipped"
     return f'<p class="verdict {"good" if ran and not failed else "bad"}">{text}</p>'
+
+
+def verdict_of_none() -> str:
+    """The same of a project without staging: it comes before everything else."""
+    return f'<p class="verdict bad">{escape(production_alone.SAID)}</p>'
 
 
 def between(name: str, stage: Mapping[str, Any]) -> str:
@@ -149,49 +153,6 @@ def about(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Reason", card["reason"]),
     ]
     return [*rows, ("Approver", card["approver"])] if card["approver"] else rows
-
-
-def tested(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The golden payloads and own tests, and how they differ from those of what was approved last."""
-    now, before = checked.get("now"), checked.get("before")
-    if not now:
-        return []
-    own = f"{counted(now['own_tests'], 'file')} of own tests" if now["own_tests"] else "no own tests"
-    text = f"{counted(now['payloads'], 'golden payload')}, {own}"
-    if not before:
-        return [("Tested with", text)]
-    changed = [
-        f"{words} {was:g} → {new:g}"
-        for words, was, new in (
-            ("payloads", before["payloads"], now["payloads"]),
-            *((name.replace("_", " "), before["loosest"][name], value) for name, value in now["loosest"].items()),
-            ("without an expected answer", before["without_expected"], now["without_expected"]),
-            ("files of own tests", before["own_tests"], now["own_tests"]),
-        )
-        if was != new
-    ]
-    if now.get("own_tests_sha256") != before.get("own_tests_sha256", now.get("own_tests_sha256")):
-        changed.append("own tests edited")
-    if now.get("latency") != before.get("latency", now.get("latency")):
-        changed.append("another rule for the latency on the whole")
-    changed += edited(now.get("each") or {}, before.get("each") or {})
-    if now["sha256"] == before["sha256"] and not changed:
-        return [("Tested with", f"{text}; the same payloads as what was approved last")]
-    return [("Tested with", f"{text}; other than what was approved last: {'; '.join(changed) or 'edited payloads'}")]
-
-
-def edited(now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
-    """The golden payloads that were added, taken out or edited, by name; none where either side has too many."""
-    if not now or not before:
-        return []
-    words = {"added": "added", "removed": "taken out", "changed": "edited"}
-    return [f"{words[kind]}: {', '.join(names)}" for kind, names in differences(before, now).items() if names]
-
-
-def tested_with(card: Mapping[str, Any]) -> str:
-    """What the golden payloads and own tests are, and how they changed."""
-    rows = tested(card.get("checked") or {})
-    return f"<h3>Tests</h3>{table('Tests', (), rows)}" if rows else ""
 
 
 def sources(card: Mapping[str, Any]) -> list[tuple[str, str | Link]]:

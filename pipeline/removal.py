@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import live
 from pipeline.console import UserError, say
-from pipeline.documents import Rule, problem
+from pipeline.documents import Rule, problem, shown
 from pipeline.live import UNDER_WAY, LiveStage
 from pipeline.parameters import with_defaults
 
@@ -43,7 +43,10 @@ def problems_of(file: str, config: Mapping[str, Any]) -> Iterator[str]:
     if wrong := problem(KEY, config[KEY], SWITCH):
         yield f"{file}: {wrong}"
     elif file == f"{PRODUCTION}-config.json":
-        yield f"{file}: {KEY} is for the stages before production: write it into staging-config.json, such as true"
+        yield (
+            f"{file}: {KEY} is {shown(config[KEY])}: it is for the stages before production. Take it out, and write it "
+            "into the file of such a stage, staging-config.json, such as true"
+        )
 
 
 def asked(config: Mapping[str, Any]) -> bool:

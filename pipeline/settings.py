@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import combinations, metric_gates, removal
+from pipeline import combinations, metric_gates, production_alone, removal
 from pipeline.console import UserError
 from pipeline.documents import Rule, is_text, listed, named, nearest, problem, read_document, shown, unknown
 from pipeline.parameters import Declared, declared_parameters, value_problem
@@ -20,7 +20,8 @@ from pipeline.parameters import Declared, declared_parameters, value_problem
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
 
-# In the order of deployment, and how a page calls each. A project may be without those between.
+# In the order of deployment, and how a page calls each. A project may be without those between, and without staging
+# where it is without those (production_alone.py).
 STAGES = {"staging": "Staging", "qa": "QA", "uat": "UAT", "preprod": "Pre-production", "prod": "Production"}
 NEEDED = ("staging", "prod")  # the others are set as staging is where the repository has no file of theirs
 SELF_MANAGED = "SELF_MANAGED"  # the administrator without AWS Organizations
@@ -44,8 +45,8 @@ VERSION = re.compile(r"[1-9][0-9]{0,8}")
 REJECTED = re.compile(rf"rejected-({VERSION.pattern})")  # as the event of a rejection states it (30-project.yaml)
 VARIABLES = (
     "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
-    "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "ARTIFACT_BUCKET",
-    "BUNDLE_BUCKET", "ENDPOINT_TEMPLATE_KEY", "BUNDLE_VERSION", "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
+    "STACK_SET_ADMINISTRATOR", "ARTIFACT_BUCKET", "BUNDLE_BUCKET", "ENDPOINT_TEMPLATE_KEY", "BUNDLE_VERSION",
+    "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
 )  # fmt: skip
 
 
@@ -111,6 +112,10 @@ class Settings:
         return {**self.organization_tags, **own}
 
     @property
+    def production_alone(self) -> bool:
+        return len(self.stages) == 1
+
+    @property
     def folder(self) -> str:
         """The project's own in the model bucket."""
         return f"{self.project}-{self.project_id}/"
@@ -132,10 +137,15 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
     kit: the folder with 40-stage.yaml; repository: that of the two configuration files
     """
     self_managed = environment.get("STACK_SET_ADMINISTRATOR") == SELF_MANAGED
-    names = [name for name in STAGES if name in NEEDED or environment.get(role_variable(name))]
+    alone = production_alone.asked(environment)
+    needed_stages = NEEDED[1:] if alone else NEEDED
+    names = [name for name in STAGES if name in needed_stages or environment.get(role_variable(name))]
     where = "{}_ACCOUNT_IDS" if self_managed else "ORGANIZATIONAL_UNIT_{}_ID"
-    needed = [*VARIABLES, *(one.format(name.upper()) for name in names for one in ("{}_REGIONS", where))]
+    of_stages = ("EXECUTION_ROLE_{}_NAME", "{}_REGIONS", where)
+    needed = [*VARIABLES, *(one.format(name.upper()) for name in names for one in of_stages)]
     problems = [f"environment variable {name} is not set" for name in needed if not environment.get(name)]
+    if alone and names != [production_alone.PRODUCTION]:
+        problems.append(f"environment variable {production_alone.VARIABLE} is set, and one of the stage {names[0]} too")
     if problems:
         raise UserError("the build project is not complete: " + "; ".join(problems))
     known = template_parameters(kit / "40-stage.yaml")
@@ -146,6 +156,7 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
             file = repository / f"{next(iter(STAGES))}-config.json"
         stage, wrong = read_stage(name, environment, file, known)
         stages.append(stage)
+        wrong += production_alone.problems_of(stage.config) if alone else ()
         problems += [problem for problem in wrong if problem not in problems]
     asked = environment["MODEL_PACKAGE_VERSION"]
     rejected = REJECTED.fullmatch(asked)

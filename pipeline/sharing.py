@@ -185,7 +185,9 @@ def check_room(manifest: Mapping[str, Any]) -> None:
     prefix, policy = package["arn"].rpartition("/")[0], dict[str, Any]()
     versions = [f"{prefix}/{number}" for number in range(1_000 - VERSIONS, 1_000)]
     for stage in READERS:
-        ids = [one["id"] for part in parts_of(manifest, stage) for one in part["accounts"]]
+        if not (parts := parts_of(manifest, stage)):
+            continue
+        ids = [one["id"] for part in parts for one in part["accounts"]]
         policy = merged(policy, stage, statements(stage, versions, ids, short=True))
     if (size := len(compact(policy))) > POLICY_LIMIT:
         raise too_long(package["group"], size, sum(len(part["accounts"]) for part in stages.values()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,34 +10,10 @@ from typing import Any
 
 import pytest
 
-from awslang.template.template import Template, parse
-from tests.support import ROOT
-from tests.support.judges import JUDGES, findings, lasting, literals, metrics, protections, sequence
+from awslang.template.template import Template
+from tests.support.judges import JUDGES, findings, lasting, literals, metrics, protections
+from tests.support.judges.edits import ENDPOINT, PATHS, TEMPLATES, changed, drop, put
 from tests.support.judges.values import of_type, walk
-
-PATHS = sorted((ROOT / "templates").glob("*.yaml"))
-TEMPLATES = {path.name: parse(path.read_text(encoding="utf-8")) for path in PATHS}
-PRODUCT, ENDPOINT = "30-project.yaml", "50-endpoint.yaml"
-STAGES = ("Pipeline", "Properties", "Stages")
-
-
-def changed(name: str, edit: Callable[[Any], object]) -> Template:
-    """A template with an edit of its resources."""
-    document = copy.deepcopy(dict(TEMPLATES[name].document))
-    edit(document["Resources"])
-    return Template("", document, {})
-
-
-def put(node: Any, path: tuple[str | int, ...], value: Any) -> None:
-    for part in path[:-1]:
-        node = node[part]
-    node[path[-1]] = value
-
-
-def drop(node: Any, path: tuple[str | int, ...]) -> None:
-    for part in path[:-1]:
-        node = node[part]
-    del node[path[-1]]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
@@ -261,136 +236,6 @@ def test_a_key_with_another_logical_id_and_a_parameter_with_another_default_are_
     document["Parameters"]["MaximumModelLatencyMicroseconds"]["Default"] = 5000
     (said,) = lasting.lost_names(ENDPOINT, Template("", document, {}))
     assert said.endswith("MaximumModelLatencyMicroseconds of 0.2.0 had the default '5000000', and has '5000'")
-
-
-# -- production, and order ---------------------------------------------------------------------
-
-
-def stages_of(resources: Any, *, optional: bool = True) -> list[Any]:
-    """The pipeline's stages and their actions as they are where all optional ones are there, or none."""
-
-    def there(listed: list[Any]) -> list[Any]:
-        return [one["Fn::If"][1] if "Fn::If" in one else one for one in listed if optional or "Fn::If" not in one]
-
-    return [{**one, "Actions": there(one["Actions"])} for one in there(resources["Pipeline"]["Properties"]["Stages"])]
-
-
-def with_stages(stages: list[Any], edit: Callable[[Any], object] = lambda resources: None) -> Template:
-    """The project's template with these stages of the pipeline, and an edit of them."""
-
-    def replaced(resources: Any) -> None:
-        put(resources, STAGES, copy.deepcopy(stages))
-        edit(resources)
-
-    return changed(PRODUCT, replaced)
-
-
-def test_no_order_of_the_stages_gets_past_the_approver() -> None:
-    """Of all orders of the post's stages, those in which everything stands where it must are the kit's own."""
-    *stages, last = stages_of(TEMPLATES[PRODUCT].resources, optional=False)
-    orders = itertools.permutations(range(5))
-    passed = [order for order in orders if not sequence_findings(with_stages([*(stages[n] for n in order), last]))]
-    assert (len(stages), passed) == (5, [tuple(range(5))])
-
-
-def test_no_stage_with_the_optional_ones_may_stand_elsewhere() -> None:
-    """Each stage at every other place."""
-    stages = stages_of(TEMPLATES[PRODUCT].resources)
-    assert sequence_findings(with_stages(stages)) == []
-    missed = set()
-    for number, place in itertools.permutations(range(len(stages)), 2):
-        moved = [*stages]
-        moved.insert(place, moved.pop(number))
-        if not sequence_findings(with_stages(moved)):
-            missed.add((stages[number]["Name"], stages[place]["Name"]))
-    assert missed == set()
-
-
-def test_a_pipeline_that_deploys_to_production_by_itself_is_found() -> None:
-    """Whatever stage goes back by itself, and where executions overtake each other."""
-    kept = TEMPLATES[PRODUCT]
-    stages = stages_of(kept.resources)
-    for number in range(len(stages)):
-        for outcome in (
-            {"OnFailure": {"Result": "ROLLBACK"}},
-            {"OnSuccess": {"Conditions": [{"Result": "ROLLBACK", "Rules": []}]}},
-        ):
-            stage = {**stages[number], **outcome}
-            edited = with_stages(stages, partial(put, path=(*STAGES, number), value=stage))
-            found = list(sequence.production(PRODUCT, edited))
-            assert any(f"{stage['Name']} goes back by itself" in said for said in found)
-    parallel = partial(put, path=("Pipeline", "Properties", "ExecutionMode"), value="PARALLEL")
-    assert any("ExecutionMode is PARALLEL" in said for said in sequence.production(PRODUCT, changed(PRODUCT, parallel)))
-
-
-def test_an_approval_that_one_case_of_a_condition_lacks_is_found() -> None:
-    """Whichever condition it is, and whichever of its cases."""
-    for condition in ("HasConnection", "UsesCodeCommit", "BuildsOnPush", "HasStagingRegions"):
-        for branches in ([True, False], [False, True]):
-            stages = stages_of(TEMPLATES[PRODUCT].resources)
-            number = [stage["Name"] for stage in stages].index("ApproveDeployment")
-            approval = stages[number]
-            cases = [approval if there else {"Ref": "AWS::NoValue"} for there in branches]
-            maybe = with_stages(stages, partial(put, path=(*STAGES, number), value={"Fn::If": [condition, *cases]}))
-            assert any("before an approver decides" in said for said in sequence.production(PRODUCT, maybe))
-
-
-def test_an_action_that_is_gone_or_runs_with_the_first_is_found() -> None:
-    missed, stages = set(), stages_of(TEMPLATES[PRODUCT].resources)
-    places = [(n, place, action["Name"]) for n, one in enumerate(stages) for place, action in enumerate(one["Actions"])]
-    for number, place, name in places:
-        lost = with_stages(stages, partial(drop, path=(*STAGES, number, "Actions", place)))
-        if not sequence_findings(lost):
-            missed.add(f"{name} gone")
-        early = with_stages(stages, partial(put, path=(*STAGES, number, "Actions", place, "RunOrder"), value=1))
-        if not sequence_findings(early):
-            missed.add(f"{name} first")
-    # What is first anyway; and nothing in the pipeline but the Build step itself rests on the commit and on the kit's
-    # code.
-    first = ["Source", "Kit", "Build", "Card", "Gate", "Removal", "ApproveShadow", "GateShadow"]
-    first += [f"DeployResources{name}" for name in ("Staging", "Qa", "Uat", "Preprod")]
-    optional = ("ApproveQa", "ApproveUat", "ApprovePreprod")  # and alone in its stage, so first too
-    gone = {f"Remove{name} gone" for name in ("Staging", "Qa", "Uat", "Preprod")} | {f"{one} gone" for one in optional}
-    assert missed == {f"{name} first" for name in (*first, *optional)} | gone
-
-
-def sequence_findings(template: Template) -> list[str]:
-    return [*sequence.production(PRODUCT, template), *sequence.actions(PRODUCT, template)]
-
-
-def test_an_approval_that_the_repository_could_skip_is_found() -> None:
-    def skip(resources: Any) -> None:
-        (approval,) = (one for one in stages_of(resources) if one["Name"] == "ApproveDeployment")
-        rule = approval["BeforeEntry"]["Conditions"][0]["Rules"][0]
-        rule["Configuration"]["Variable"] = "#{TestStaging.DEPLOY}"
-
-    assert any(
-        "ApproveDeployment is skipped unless" in said for said in sequence.production(PRODUCT, changed(PRODUCT, skip))
-    )
-
-
-def test_every_dependency_that_is_only_stated_is_missed() -> None:
-    missed = []
-    for name, template in TEMPLATES.items():
-        for logical_id, resource in template.resources.items():
-            if "DependsOn" in resource and not list(
-                sequence.resources(name, changed(name, partial(drop, path=(logical_id, "DependsOn"))))
-            ):
-                missed.append((name, logical_id))
-    assert missed == []
-
-
-def test_a_role_whose_policy_may_come_later_is_found() -> None:
-    def apart(resources: Any) -> None:
-        policies = resources["StarterRole"]["Properties"].pop("Policies")
-        properties = {"RoleName": {"Ref": "StarterRole"}, **policies[0]}
-        resources["StarterPolicy"] = {"Type": "AWS::IAM::RolePolicy", "Properties": properties}
-
-    name = "11-shared-resources.yaml"
-    assert (
-        "Starter runs as StarterRole, and may be made before its policy StarterPolicy: add DependsOn: StarterPolicy"
-        in (" ".join(sequence.resources(name, changed(name, apart))))
-    )
 
 
 def test_every_judge_is_used() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipeline import card, gate, page
+from pipeline import card, gate, page, payloads_page
 from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT
 from pipeline.live import look
@@ -273,7 +273,7 @@ TESTED = {
 
 class WhatItSaysOfTheTests(unittest.TestCase):
     def said(self, before: Any, **now: Any) -> str:
-        ((_, text),) = page.tested({"now": {**TESTED, **now}, "before": before})
+        ((_, text),) = payloads_page.rows_of({"now": {**TESTED, **now}, "before": before}, alone=False)
         return text
 
     def test_tests_that_became_weaker_are_named(self) -> None:

@@ -106,8 +106,8 @@ def test_other_executions_are_those_in_a_stage_and_those_that_wait_for_one() -> 
         (
             "prod-config.json",
             {removal.KEY: True},
-            "prod-config.json: remove_after_production is for the stages before production: write it into "
-            "staging-config.json, such as true",
+            "prod-config.json: remove_after_production is true: it is for the stages before production. Take it out, "
+            "and write it into the file of such a stage, staging-config.json, such as true",
         ),
     ],
 )

@@ -100,6 +100,7 @@ class World:
         self.busy: list[str] = []  # the executions that are in DeployProd, one after the other
         self.shadow_of = ""  # the execution that is in DeployShadow
         self.four_eyes = False
+        self.production_alone = False  # as the template says of the project
         self.shared: list[dict[str, Any]] = []  # the group's policies that the last decision put
         self.built: dict[str, str] = {}
         self.builds = 0
@@ -182,6 +183,9 @@ class World:
             if not file.exists():
                 file.write_text('{"Parameters": {"InstanceType": "x"}}')
         given = {**ENVIRONMENT, "MODEL_PACKAGE_VERSION": "2", **environment}
+        if self.production_alone:
+            given = {name: value for name, value in given.items() if "STAGING" not in name}
+            given |= {"PRODUCTION_ALONE": "true"}
         settings = read_settings(given, self.kit, self.repository)
         self.built = build(settings, self.kit, self.repository, self.clients)
         return self.built
@@ -192,14 +196,14 @@ class World:
         return Gate(
             manifest_sha256=self.built["MANIFEST_SHA256"], execution="run-1", project="Iris", project_id="p-1",
             bucket=BUCKET, four_eyes=self.four_eyes, number=str(self.builds), region=REGION,
-            given=self.kit / "out", kit=self.kit, clients=self.clients,
+            given=self.kit / "out", kit=self.kit, clients=self.clients, production_alone=self.production_alone,
         )  # fmt: skip
 
     def card(self) -> dict[str, str]:
         """The action Card; what it exports."""
         tests = self.folder / "tests.json"
         write_results(tests, [Result("333333333333/us-east-1", "setosa")])
-        exported = make_card(self.gate, tests)
+        exported = make_card(self.gate, None if self.production_alone else tests)
         self.acted("Card", output={"outputVariables": exported})
         return exported
 

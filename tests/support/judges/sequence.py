@@ -15,12 +15,14 @@ from typing import Any
 
 from awslang.template import graph, sequence
 from awslang.template.template import Template, TemplateError
+from pipeline.production_alone import VARIABLE as PRODUCTION_ALONE
 from pipeline.settings import NEEDED, STAGES
-from tests.support.judges.values import cases, evaluator, of_type
+from tests.support.judges.values import Case, cases, evaluator, of_type
 
 Action = tuple[tuple[int, int], str, dict[str, Any]]  # when it runs: stage and RunOrder; "STAGE/NAME"; the action
 # What comes later: its actions and in words, then what it rests on: in words and when.
 Rest = tuple[list[tuple[tuple[int, int], str]], str, str, list[tuple[int, int]]]
+DECIDE = {"Build", "Gate"}  # the builds that decide on a deployment
 NEVER = (1_000, 0)  # when something is made that no action makes
 VARIABLE = re.compile(r"#\{([A-Za-z0-9_@-]+)\.")
 
@@ -69,22 +71,34 @@ def _step(action: dict[str, Any]) -> str:
     return found[1] if found else ""
 
 
-def _pipelines(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each pipeline, in each case of the conditions on which it has an action or not."""
+def _pipelines(template: Template) -> Iterator[tuple[str, dict[str, Any], set[str]]]:
+    """Each pipeline, in each case of the conditions on which it has an action or not.
+
+    With the builds that say there that the project has no staging.
+    """
     for logical_id in of_type(template, "AWS::CodePipeline::Pipeline"):
-        yield from ((logical_id, pipeline) for pipeline in cases(template, logical_id, "ActionTypeId"))
+        for pipeline, case in cases(template, logical_id, "ActionTypeId"):
+            yield logical_id, pipeline, {name for name in DECIDE & template.resources.keys() if _says_alone(case, name)}
+
+
+def _says_alone(case: Case, build: str) -> bool:
+    """Whether a build's own variables say that production is alone, in a case of the template's conditions."""
+    variables = case.resource(build)["Environment"]["EnvironmentVariables"]
+    return {"Name": PRODUCTION_ALONE, "Value": "true"} in variables
 
 
 def production(name: str, template: Template) -> Iterator[str]:
     """Everything that must have happened before something is deployed to production, and has not."""
-    for logical_id, pipeline in _pipelines(template):
+    for logical_id, pipeline, alone in _pipelines(template):
         listed = _actions(pipeline)
-        found = [*_out_of_order(listed), *_skipped(pipeline), *_by_itself(pipeline), *_removes(listed)]
+        if alone and any(_deploys(action, stage) for _, _, action in listed for stage in STAGES if stage != "prod"):
+            yield f"{name}: {logical_id}: {', '.join(sorted(alone))} says that production is alone, and it is not"
+        found = [*_out_of_order(listed, alone == DECIDE), *_skipped(pipeline), *_by_itself(pipeline), *_removes(listed)]
         yield from (f"{name}: {logical_id}: {said}" for said in found)
 
 
-def _out_of_order(actions: list[Action]) -> Iterator[str]:
-    """What comes before what it rests on."""
+def _out_of_order(actions: list[Action], alone: bool) -> Iterator[str]:
+    """What comes before what it rests on. alone: both builds say that there is no staging"""
     deployed = [(when, place) for when, place, a in actions if _deploys(a, "prod")]
     approvals = [(when, place) for when, place, a in actions if _asks_for_production(a)]
     gates = [(when, place) for when, place, a in actions if _step(a) == "gate"]
@@ -92,11 +106,17 @@ def _out_of_order(actions: list[Action]) -> Iterator[str]:
         (when, place) for when, place, a in actions if a["ActionTypeId"]["Category"] == "Test" and _of_stage(a, "prod")
     ]
     rests: list[Rest] = [
-        *((deployed, "{} deploys to production before", what, found) for what, found in _before_production(actions)),
-        *((approvals, "an approver is asked before", what, found) for what, found in _before_the_approval(actions)),
+        *(
+            (deployed, "{} deploys to production before", what, found)
+            for what, found in _before_production(actions, alone)
+        ),
+        *(
+            (approvals, "an approver is asked before", what, found)
+            for what, found in _before_the_approval(actions, alone)
+        ),
         (gates, "the gate lets to production before", "an approver decides", [when for when, _ in approvals]),
         (tested, "{} tests production before", "it is deployed", [when for when, _ in deployed]),
-        *_between(actions),
+        *_between(actions, alone),
     ]
     for places, before, what, found in rests:
         for when, place in places:
@@ -106,9 +126,11 @@ def _out_of_order(actions: list[Action]) -> Iterator[str]:
         yield "production is not tested"
 
 
-def _between(actions: list[Action]) -> Iterator[Rest]:
+def _between(actions: list[Action], alone: bool) -> Iterator[Rest]:
     """What each optional stage rests on, which is the stage before it, and that the card rests on each."""
-    before = ("staging is tested", dict(_before_the_approval(actions))["staging is tested"])
+    before = ("Build decides", [when for when, _, a in actions if a.get("Namespace") == "Build"])
+    if not alone:
+        before = ("staging is tested", dict(_before_the_approval(actions, alone))["staging is tested"])
     for stage in (one for one in STAGES if one not in NEEDED):
         deployed = [(when, place) for when, place, a in actions if _deploys(a, stage)]
         tests = [w for w, _, a in actions if a["ActionTypeId"]["Category"] == "Test" and _of_stage(a, stage)]
@@ -145,24 +167,27 @@ def _shadow(actions: list[Action], before: tuple[str, list[tuple[int, int]]]) ->
         yield places, "{} runs before", rests, [when for when, _ in on]
 
 
-def _before_production(actions: list[Action]) -> list[tuple[str, list[tuple[int, int]]]]:
+def _before_production(actions: list[Action], alone: bool) -> list[tuple[str, list[tuple[int, int]]]]:
     return [
         ("an approver decides", [w for w, _, a in actions if _asks_for_production(a)]),
         ("the gate looks at it", [w for w, _, a in actions if _step(a) == "gate"]),
-        *_before_the_approval(actions),
+        *_before_the_approval(actions, alone),
     ]
 
 
-def _before_the_approval(actions: list[Action]) -> list[tuple[str, list[tuple[int, int]]]]:
+def _before_the_approval(actions: list[Action], alone: bool) -> list[tuple[str, list[tuple[int, int]]]]:
     tests = [(w, a) for w, _, a in actions if a["ActionTypeId"]["Category"] == "Test"]
     staged = [w for w, _, a in actions if _deploys(a, "staging")]
     of_staging = [w for w, a in tests if _of_stage(a, "staging")]
     own = [w for w, a in tests if "EnvironmentVariables" not in a["Configuration"]]
+    made = ("its card is made", [w for w, _, a in actions if _step(a) == "card"])
+    if alone:
+        return [made]
     return [
         ("staging is deployed", staged),
         ("staging is tested", [w for w in of_staging if any(s < w for s in staged)]),
         ("own tests have run", [w for w in own if any(s < w for s in staged)]),
-        ("its card is made", [w for w, _, a in actions if _step(a) == "card"]),
+        made,
     ]
 
 
@@ -216,7 +241,7 @@ def _by_itself(pipeline: dict[str, Any]) -> Iterator[str]:
 
 def actions(name: str, template: Template) -> Iterator[str]:
     """Actions that use an artifact, or a variable, of one that has not run for certain."""
-    for logical_id, pipeline in _pipelines(template):
+    for logical_id, pipeline, _ in _pipelines(template):
         found = _actions(pipeline)
         artifacts = {one["Name"]: when for when, _, a in found for one in a.get("OutputArtifacts", [])}
         spaces = {a["Namespace"]: when for when, _, a in found if "Namespace" in a}

@@ -50,10 +50,11 @@ def evaluator(template: Template) -> Case:
     )
 
 
-def cases(template: Template, logical_id: str, member: str) -> Iterator[dict[str, Any]]:
+def cases(template: Template, logical_id: str, member: str) -> Iterator[tuple[dict[str, Any], Case]]:
     """A resource's properties in each case of the conditions on which something with this member is there or not.
 
-    The other conditions are as the parameters' examples say, or else as is possible; a case that never is, is left out.
+    With each the template in that case. The other conditions are as the parameters' examples say, or else as is
+    possible; a case that never is, is left out.
     """
     resource = template.resources[logical_id]
     branches = [node for _, node in walk(resource) if isinstance(node, dict) and "Fn::If" in node]
@@ -62,11 +63,22 @@ def cases(template: Template, logical_id: str, member: str) -> Iterator[dict[str
     present = {resource["Condition"]: True} if "Condition" in resource else {}
     made = evaluator(template)
     for case in _combined(asked):
+        if not _is_possible(template, case):
+            continue
         for others in ({}, *_combined(every - asked)):
             with suppress(TemplateError):
                 made.holds = {**others, **case, **present}
-                yield made.resource(logical_id)
+                yield made.resource(logical_id), made
                 break
+
+
+def _is_possible(template: Template, holds: Mapping[str, bool]) -> bool:
+    """False where a condition holds that rests on another one which does not."""
+    for name in (name for name, value in holds.items() if value):
+        parts = template.conditions[name].get("Fn::And", [])
+        if not all(holds.get(part.get("Condition", ""), True) for part in parts):
+            return False
+    return True
 
 
 def there(template: Template, logical_id: str) -> Any:
