@@ -55,6 +55,27 @@ def check_bucket(there: AccountClients, uri: str, endpoint: str) -> str:
     return ""
 
 
+def check_key(there: AccountClients, uri: str, endpoint: str, key: str) -> str:
+    """Why the key of captured data or asynchronous answers cannot be used; "" where it can.
+
+    An object of the tester's is encrypted with it: of a key that it may not use, the model's role may write nothing
+    either (20-target-account.yaml). Without this, captured data would be missing, and answers waited for.
+
+    uri: as for check_bucket; key: DataKmsKeyId
+    """
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
+    name = f"{folder}/{endpoint}/requests/key".lstrip("/")
+    try:
+        there("s3").put_object(Bucket=bucket, Key=name, Body=b"", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        return (
+            f"the account's roles may not encrypt with the key {key} ({code}): name it in the environment file, as "
+            "endpoints.data_key, run make accounts, and let the key's policy allow them"
+        )
+    return ""
+
+
 def ask(there: AccountClients, endpoint: str, uri: str, payload: Payload, answers: dict[str, Any]) -> str:
     """What is wrong with the endpoint's answer to a payload, or "". Its latency counts nothing: requests wait in line.
 

@@ -43,7 +43,7 @@ BUILD_OUTPUT = "CODEBUILD_SRC_DIR_BuildOutput"  # CodeBuild's variable for the f
 # The build has 45 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for a
 # request that hangs and its retries, and for the report and the card: a build that times out would say nothing.
 SECONDS = 22 * 60.0
-BUCKET = "the bucket of its data can be used"  # the name of a check
+BUCKET, KEY = "the bucket of its data can be used", "the key of its data can be used"  # names of checks
 OUT_OF_TIME = (
     f"not asked any more after {SECONDS / 60:g} minutes: look at slow endpoints, or take fewer accounts a stage"
 )
@@ -159,8 +159,8 @@ def check_place(
         asynchronous.place(settings.get(name, ""), folder, account, region)
         for name, folder in (("AsyncOutputS3Uri", "asynchronous"), ("DataCaptureS3Uri", "capture"))
     )
-    for uri in filter(None, (answers, captured)):
-        check(BUCKET, partial(asynchronous.check_bucket, there, uri, endpoint))
+    if not keeps_data(there, (answers, captured), endpoint, settings, check) and answers:
+        return Checked(served, tuple(results))  # no answer would come
     seen: dict[str, Any] = {}
     took: list[float] = []
     runtime = there("sagemaker-runtime")
@@ -171,6 +171,22 @@ def check_place(
         work = partial(percentile, runtime, endpoint, took, golden.payloads, golden.latency, ends)
         check(f"latency, {golden.latency.percentile:g} %", work)
     return Checked(served, tuple(results), seen, tuple(took))
+
+
+def keeps_data(
+    there: AccountClients,
+    places: tuple[str, ...],
+    endpoint: str,
+    settings: Mapping[str, str],
+    check: Callable[[str, Callable[[], str]], bool],
+) -> bool:
+    """Whether what the endpoint writes can be kept. places: S3 URIs, "" for none; check: of check_place"""
+    key, kept = settings.get("DataKmsKeyId", ""), True
+    for uri in filter(None, places):
+        kept &= check(BUCKET, partial(asynchronous.check_bucket, there, uri, endpoint))
+        if key and kept:
+            kept &= check(KEY, partial(asynchronous.check_key, there, uri, endpoint, key))
+    return kept
 
 
 def ask_job(

@@ -107,8 +107,8 @@ SAMPLE: dict[str, dict[str, str]] = {
         "MonitorHours": "24",
         "MonitorBaseline": "churn-p-a1b2c3d4e5f6/models/baselines/1",
         "Dashboard": "true",
-        "DataKmsKeyId": KEY.replace(DATA_SCIENCE, TARGET),
-        "VolumeKmsKeyId": KEY.replace(DATA_SCIENCE, TARGET),
+        "DataKmsKeyId": "alias/endpoint-data",
+        "VolumeKmsKeyId": "alias/volumes",
     },
     SIXTY: {"GitHubRepository": "my-company/kit", "Purpose": "publish"},
 }

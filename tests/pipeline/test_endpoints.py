@@ -59,8 +59,8 @@ def clients(
     return lambda service: sagemaker if service == "sagemaker" else runtime
 
 
-def through_s3(answer: str, folder: str = "answers/", bucket: Any = None) -> Any:
-    """Clients of an account whose endpoint puts an answer into this folder. bucket: what listing it answers"""
+def through_s3(answer: str, folder: str = "answers/", bucket: Any = None, put: Any = None) -> Any:
+    """Clients of an account whose endpoint puts an answer into this folder. bucket, put: what these requests answer"""
     places = {"OutputLocation": "s3://data/answers/1", "FailureLocation": "s3://data/failures/1"}
 
     def listed(Prefix: str, **_: Any) -> Any:  # noqa: N803  # the API's name
@@ -69,7 +69,7 @@ def through_s3(answer: str, folder: str = "answers/", bucket: Any = None) -> Any
         return {"Contents": [{"Key": Prefix}]} if Prefix.startswith(folder) else {}
 
     got = {"ContentType": "text/csv", "Body": io.BytesIO(answer.encode())}
-    s3: Any = Fake(list_objects_v2=listed, put_object={}, get_object=got)
+    s3: Any = Fake(list_objects_v2=listed, put_object=put or {}, get_object=got)
     runtime: Any = Fake(
         invoke_endpoint_async=places,
         invoke_endpoint=lambda **_: {"ContentType": "text/csv", "Body": io.BytesIO(answer.encode())},
@@ -203,6 +203,16 @@ class TheChecks(unittest.TestCase):
         failing = through_s3("no such column", "failures/")
         results = self.check({"333333333333": failing, "444444444444": through_s3("0.0")}, document)
         self.assertIn("the endpoint failed: no such column", results[4].failure)
+
+    def test_where_the_key_is_refused_no_answer_is_waited_for(self) -> None:
+        document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="account", DataKmsKeyId="alias/data")
+        refused = through_s3("0.0", put=error("PutObject", "AccessDenied"))
+        good = through_s3("0.0")
+        results = self.check({"333333333333": refused, "444444444444": good}, document)
+        [failure] = [result.failure for result in results if result.failure]
+        self.assertIn("may not encrypt with the key alias/data (AccessDenied): name it in the environment", failure)
+        self.assertEqual(refused("sagemaker-runtime").called("invoke_endpoint_async"), [])
+        self.assertEqual(good("s3").called("put_object")[0]["SSEKMSKeyId"], "alias/data")
 
     def test_a_bucket_that_the_accounts_roles_may_not_use_is_named_with_the_cure(self) -> None:
         document = manifest(DataCaptureS3Uri="account")

@@ -25,6 +25,7 @@ PLAYED = {
     "asynchronous endpoints": EVERY_SETTING,
     "endpoints in a VPC": EVERY_SETTING,
     "endpoints in the VPC that the account's Parameter Store names": EVERY_SETTING,
+    "volumes with a key of your own": EVERY_SETTING,
     "endpoints with a monitor": EVERY_SETTING,
     "stages with a monitor": EVERY_SETTING,
     "stages with a dashboard": EVERY_SETTING,

@@ -9,7 +9,7 @@ from localaws.authorization.needs import need_of, strings
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.service import Access, Keys, Need
-from localaws.services.sagemaker import lineage, registry
+from localaws.services.sagemaker import lineage, registry, volume_keys
 from localaws.services.sagemaker.service import sagemaker, sagemaker_runtime
 
 
@@ -44,7 +44,10 @@ def _arn(call: Call, resource: str, account: str) -> str:
 
 def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
     """A model from another account's model package needs that group's policy (SageMaker Developer Guide,
-    "Deploy a model version from a different account": sagemaker:CreateModel on the package)."""
+    "Deploy a model version from a different account": sagemaker:CreateModel on the package); an endpoint, a grant of
+    its volumes' key."""
+    if call.operation in ("CreateEndpoint", "UpdateEndpoint"):
+        yield from volume_keys.needs(call)
     if call.operation != "CreateModel":
         return
     containers = [call.params.get("PrimaryContainer", {}), *call.params.get("Containers", [])]

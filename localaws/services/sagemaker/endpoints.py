@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.application_autoscaling import targets
-from localaws.services.sagemaker import base, deployment
+from localaws.services.sagemaker import base, deployment, volume_keys
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.deployment import Endpoint
 from localaws.services.sagemaker.endpoint_configs import find_config
@@ -50,6 +50,7 @@ def create_endpoint(call: Call) -> dict[str, Any]:
     base.only(params, "CreateEndpoint", "EndpointName", "EndpointConfigName", "DeploymentConfig", "Tags")
     name = params["EndpointName"]
     fleet = new_fleet(find_config(call))
+    volume_keys.check(call, fleet.config)
     deployment.check_deployment(params.get("DeploymentConfig", {}), fleet)
     whole = arn("sagemaker", call.region, call.account, f"endpoint/{name}")
     moment = base.now()
@@ -81,6 +82,7 @@ def update_endpoint(call: Call) -> dict[str, Any]:
     )  # fmt: skip
     endpoint = find_endpoint(call)
     new = new_fleet(find_config(call))
+    volume_keys.check(call, new.config)
     config = params.get("DeploymentConfig", {})
     if params.get("RetainDeploymentConfig"):
         if config:
