@@ -9,7 +9,7 @@ Network ACLs, firewalls and own DNS servers are not looked at.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,18 +60,22 @@ class Network:
                     main = table
         return main
 
-    def endpoints_of(self, subnet: Answer) -> Iterator[Answer]:
-        """The S3 endpoints that serve a subnet: gateways of its route table, and interfaces with private DNS."""
+    def endpoints_of(self, subnet: Answer) -> list[Answer]:
+        """The S3 endpoints that serve a subnet, the one that its requests take first.
+
+        An interface with private DNS takes the requests of the whole VPC, a gateway beside it or not. One whose
+        private DNS is for inbound resolvers alone serves other networks: requests of the VPC take the gateway of
+        their route table ("Gateway endpoints for Amazon S3", Private DNS).
+        """
         table = self.table_of(subnet).get("RouteTableId", "")
-        for one in self.endpoints:
-            if one["ServiceName"] != s3_service(self.region) or one["VpcId"] != subnet["VpcId"]:
-                continue
-            if str(one.get("State", "")).lower() != "available":
-                continue
-            if is_gateway(one) and table in one.get("RouteTableIds", ()):
-                yield one
-            if not is_gateway(one) and one.get("PrivateDnsEnabled"):
-                yield one
+        there = [
+            one
+            for one in self.endpoints
+            if (one["ServiceName"], one["VpcId"]) == (s3_service(self.region), subnet["VpcId"])
+            and str(one.get("State", "")).lower() == "available"
+        ]
+        interfaces = [one for one in there if not is_gateway(one) and answers_the_vpc(one)]
+        return [*interfaces, *(one for one in there if is_gateway(one) and table in one.get("RouteTableIds", ()))]
 
     def has_way_out(self, subnet: Answer) -> bool:
         """Whether its route table sends everything else somewhere, so that S3 may be reached without an endpoint."""
@@ -101,6 +105,12 @@ def s3_service(region: str) -> str:
 
 def is_gateway(endpoint: Answer) -> bool:
     return str(endpoint.get("VpcEndpointType") or "Gateway") == "Gateway"
+
+
+def answers_the_vpc(interface: Answer) -> bool:
+    """Whether S3's usual names lead requests of the VPC itself to an interface endpoint."""
+    inbound = interface.get("DnsOptions", {}).get("PrivateDnsOnlyForInboundResolverEndpoint")
+    return bool(interface.get("PrivateDnsEnabled")) and not inbound
 
 
 def covers_https(rule: Answer) -> bool:

@@ -46,8 +46,14 @@ def test_an_endpoint_that_is_none_of_s3_here_serves_nothing(changed: dict[str, s
 
 def test_an_interface_serves_the_whole_vpc_by_its_private_names() -> None:
     assert list(replace(NETWORK, endpoints=[INTERFACE]).endpoints_of(OTHER)) == [INTERFACE]
-    without = {**INTERFACE, "PrivateDnsEnabled": False}
-    assert list(replace(NETWORK, endpoints=[without]).endpoints_of(OTHER)) == []
+    inbound = {"DnsOptions": {"PrivateDnsOnlyForInboundResolverEndpoint": True}}
+    for without in ({**INTERFACE, "PrivateDnsEnabled": False}, {**INTERFACE, **inbound}):
+        assert list(replace(NETWORK, endpoints=[without, GATEWAY]).endpoints_of(OTHER)) == []
+        assert list(replace(NETWORK, endpoints=[without, GATEWAY]).endpoints_of(SUBNET)) == [GATEWAY]
+
+
+def test_an_interface_takes_the_requests_of_a_subnet_that_has_a_gateway_too() -> None:
+    assert list(replace(NETWORK, endpoints=[GATEWAY, INTERFACE]).endpoints_of(SUBNET)) == [INTERFACE, GATEWAY]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def enter(session: Session, config: Mapping[str, Any]) -> Session:
     config: a VpcConfig; OutOfReach where the role may not use it, or it is none that reaches S3
     """
     network = look(session, config)
-    ways = [next(network.endpoints_of(subnet), None) for subnet in network.subnets]
+    ways = [next(iter(network.endpoints_of(subnet)), None) for subnet in network.subnets]
     endpoint = ways[0]
     if endpoint is None or None in ways or not network.dns or not network.lets_out(endpoint):
         raise OutOfReach(NO_WAY)

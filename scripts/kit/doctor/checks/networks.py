@@ -107,7 +107,7 @@ def network_s3(facts: Snapshot) -> Iterator[Place]:
 
 def without_route(one: StageNetwork, network: Network, vpc: str) -> Iterator[Place]:
     """Subnets whose route tables have neither an S3 endpoint nor a way out of the VPC."""
-    cut_off = [s for s in network.subnets if not any(network.endpoints_of(s)) and not network.has_way_out(s)]
+    cut_off = [s for s in network.subnets if not network.endpoints_of(s) and not network.has_way_out(s)]
     tables = sorted({str(network.table_of(subnet).get("RouteTableId", "")) for subnet in cut_off})
     if cut_off:
         gateway = {"VpcId": vpc, "ServiceName": s3_service(one.region), "RouteTableIds": tables}
@@ -129,7 +129,7 @@ def s3_gateway(network: Network, vpc: str) -> Mapping[str, Any] | None:
 
 def without_rule(one: StageNetwork, network: Network) -> Iterator[Place]:
     """Security groups that let no HTTPS out to S3."""
-    ways = [next(network.endpoints_of(subnet), None) for subnet in network.subnets]
+    ways = [next(iter(network.endpoints_of(subnet)), None) for subnet in network.subnets]
     if all(network.lets_out(way) for way in ways):
         return
     to: dict[str, Any] = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -172,7 +172,7 @@ def network_policy(facts: Snapshot) -> Iterator[Place]:
 
 def way_of(one: StageNetwork, subnet: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     network = one.whole
-    return list(network.endpoints_of(subnet))[:1] if network else []
+    return network.endpoints_of(subnet)[:1] if network else []
 
 
 def needs(facts: Snapshot, one: StageNetwork) -> Iterator[tuple[str, str, str]]:
