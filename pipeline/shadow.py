@@ -3,6 +3,9 @@
 A shadow variant gets copies of the endpoint's requests, and its answers go to no caller (SageMaker Developer Guide,
 "Testing models with shadow variants"). Everything else of the endpoint stays as it is: the parameters are those of
 production's stack, never those that the deploy repository asks for. docs/decisions/0090-*.md
+
+So does the number of instances: without RetainAllVariantProperties, an update begins with InitialInstanceCount, however
+many autoscaling has come to (SageMaker Developer Guide, "Update endpoints that use auto scaling").
 """
 
 from __future__ import annotations
@@ -15,13 +18,17 @@ from pipeline.settings import ACCOUNT_PARAMETERS, Settings
 
 PACKAGE, COPIES, AT_ONCE = "ShadowModelPackageName", "ShadowCopyModelPackageNames", "MoveAtOnce"  # of 40-stage.yaml
 NONE = {PACKAGE: "", COPIES: "none,none,none", AT_ONCE: "false"}
+KEEPS = "KeepInstanceCount"  # of 40-stage.yaml: how an update is made, and nothing of what is deployed
 WITH, WITHOUT = "shadow-parameters.json", "live-parameters.json"  # in the artifact of Build
 Parameters = Mapping[str, str]
 
 
 def without(parameters: Parameters) -> dict[str, str]:
-    """The parameters of production's stack without the shadow that it may have, or that was taken away."""
-    return {**parameters, **{name: value for name, value in NONE.items() if name in parameters}}
+    """The parameters of production's stack without the shadow that it may have, or that was taken away.
+
+    The update keeps the instances that there are, as a shadow's did before.
+    """
+    return {**parameters, KEEPS: "true", **{name: value for name, value in NONE.items() if name in parameters}}
 
 
 def why_none(version: str, now: Parameters, wanted: Parameters, asked: bool) -> str:

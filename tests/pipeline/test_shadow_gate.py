@@ -34,7 +34,7 @@ def test_production_gets_the_shadow_and_nothing_else_of_what_was_pushed(world: W
     (world.repository / "prod-config.json").write_text('{"Parameters": {"InstanceType": "y"}}')
     world.build(SHADOW_MINUTES="30", SHADOW_REQUESTS="100")
     away, with_it = written(world, shadow.WITHOUT), written(world, shadow.WITH)
-    live = {**world.parameters, "ModelPackageName": f"{VERSIONS}/1"}
+    live = {**world.parameters, "ModelPackageName": f"{VERSIONS}/1", "KeepInstanceCount": "true"}
     assert away == {**live, "MoveAtOnce": "true"}, "what takes the shadow away waits for nothing"
     assert with_it == {**live, "ShadowModelPackageName": f"{VERSIONS}/2"}
     assert world.built["SHADOW"] == "true"
@@ -137,13 +137,20 @@ def test_with_four_eyes_the_author_of_a_version_does_not_let_it_in(world: World)
         world.admit()
 
 
-@pytest.mark.parametrize("left", [{"ShadowModelPackageName": f"{VERSIONS}/7"}, {"MoveAtOnce": "true"}])
+LEFT = [{"ShadowModelPackageName": f"{VERSIONS}/7"}, {"MoveAtOnce": "true"}, {"KeepInstanceCount": "false"}]
+
+
+@pytest.mark.parametrize("left", LEFT)
 def test_what_a_shadow_left_behind_makes_no_difference(world: World, left: dict[str, str]) -> None:
-    """Its execution was stopped, or took it away: the next one takes production as it is without it."""
+    """Its execution was stopped, or took it away: the next one takes production as it is without it.
+
+    Whatever the last update did with the number of instances: a shadow's updates keep it.
+    """
     world.parameters |= left
     world.build(SHADOW_MINUTES="30")
     assert written(world, shadow.WITHOUT)["ShadowModelPackageName"] == ""
     assert written(world, shadow.WITH)["MoveAtOnce"] == "false"
+    assert {written(world, name)["KeepInstanceCount"] for name in (shadow.WITH, shadow.WITHOUT)} == {"true"}
     world.let_in()
     world.admit()
 

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from awslang.template.reader import read_yaml
-from pipeline import asynchronous
+from pipeline import asynchronous, shadow
 from pipeline.combinations import in_place
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import Payload
@@ -192,6 +192,16 @@ def test_autoscaling_under_other_settings(place: Place) -> None:
     place.push("p-5", **scaled, **CAPTURE, Release="4")
     seen = place.seen("p-5")
     assert (instances(seen), capture("DestinationS3Uri")(seen)) == (2, CAPTURED)
+
+    place.scale("p-5", 3)
+    live = {**scaled, **CAPTURE, "Release": "4", "KeepInstanceCount": "false", **shadow.NONE}
+    updates = shadow.files(live, place.versions[1], {}, {})
+    for name, shadows in ((shadow.WITH, [4]), (shadow.WITHOUT, [])):
+        assert place.push("p-5", **updates[name]["Parameters"]) == "UPDATE_COMPLETE"
+        seen = place.seen("p-5")["endpoint"]
+        assert seen["ProductionVariants"][0]["CurrentInstanceCount"] == 3, "a shadow changes production's instances"
+        found = [one["CurrentInstanceCount"] for one in seen.get("ShadowProductionVariants", [])]
+        assert found == shadows, "a shadow has as many as production may come to"
 
     for most in ("4", "0"):
         assert said_by_build(scaled, {**scaled, "MaximumInstanceCount": most, "InstanceType": "ml.m5.xlarge"})

@@ -225,34 +225,45 @@ def stage_regions(facts: Snapshot) -> Iterator[Place]:
     "The endpoint fails with ResourceLimitExceeded. New accounts start with 0 for many instance types.",
 )
 def quota_instances(facts: Snapshot) -> Iterator[Place]:
-    yield from short_of_instances(facts, 1)
+    yield from short_of_instances(facts, update=False)
 
 
 @check(
     "quota-blue-green",
     "warning",
     "A target account's quota is too small for an update of its endpoints",
-    "A blue/green update runs the old and the new instances side by side and needs twice as many for a while.",
+    "A blue/green update runs the old and the new instances side by side and needs twice as many for a while. In "
+    "production, a shadow makes it three times as many.",
 )
 def quota_blue_green(facts: Snapshot) -> Iterator[Place]:
-    yield from short_of_instances(facts, 2)
+    yield from short_of_instances(facts, update=True)
 
 
-def short_of_instances(facts: Snapshot, times: int) -> Iterator[Place]:
-    """Where the quota is below what is needed (times 1), or below twice that (times 2) but not below it."""
+def short_of_instances(facts: Snapshot, *, update: bool) -> Iterator[Place]:
+    """Where the quota is below what endpoints have, or, of an update, below what it needs but not below that."""
     for target in facts.targets:
+        most = fleets(facts, target.stage)
         for (region, code), value in (target.quotas or {}).items():
             instance, count = facts.instances[target.stage][code]
-            enough, needed = count * (times - 1) <= (value if known(value) else 0), count * times
-            if known(value) and enough and value < needed:
+            least, needed = (count, count * most) if update else (0, count)
+            if known(value) and least <= value < needed:
                 yield Place(
                     target.account.id,
                     f"quota {instance} for endpoint usage",
                     f"account {target.where} may run {value:g}, and {needed} {'is' if needed == 1 else 'are'} needed",
                     "aws service-quotas request-service-quota-increase --service-code sagemaker "
-                    f"--quota-code {code} --desired-value {count * 2} --region {region}",
+                    f"--quota-code {code} --desired-value {count * most} --region {region}",
                     region,
                 )
+
+
+def fleets(facts: Snapshot, stage: Stage) -> int:
+    """How many times its instances an endpoint has while it is updated.
+
+    The new fleet starts while the old one answers (SageMaker Developer Guide, "Blue/Green Deployments"), and with a
+    shadow one of the two has as many instances again (50-endpoint.yaml).
+    """
+    return 3 if stage is Stage.PROD and facts.settings.endpoints.shadow.minutes else 2
 
 
 @check(
