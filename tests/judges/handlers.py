@@ -19,7 +19,7 @@ import yaml
 from awslang.policy.action_table import table
 from awslang.template.schemas import schema
 from tests.judges import kit as kits
-from tests.judges.kit import REGION, TARGET, Kit, Place, Resource
+from tests.judges.kit import DATA_SCIENCE, KEY, REGION, TARGET, Kit, Place, Resource
 
 REASONS = Path(__file__).with_name("handlers.yaml")
 HANDLERS = ("create", "read", "update", "delete")  # list is for the console and for generators of templates
@@ -141,7 +141,9 @@ def asked(need: Need) -> list[tuple[str, dict[str, str]]]:
         connections = [value for value in texts(resource.properties) if ":connection/" in value]
         return [(value, {f"{service}__passedtoservice": "codepipeline.amazonaws.com"}) for value in connections]
     if service == "kms" and resource.type == "AWS::SageMaker::EndpointConfig":
-        return [(str(resource.properties["KmsKeyId"]), {})] if "KmsKeyId" in resource.properties else []
+        return (
+            [(KEY.replace(DATA_SCIENCE, TARGET), {})] if "KmsKeyId" in resource.properties else []
+        )  # which its alias leads to
     if resource.type.startswith("AWS::ApplicationAutoScaling"):
         alarm = f"arn:aws:cloudwatch:{REGION}:{account}:{SCALING_ALARM}"
         target = f"arn:aws:application-autoscaling:{REGION}:{account}:scalable-target/1a2b"

@@ -207,12 +207,19 @@ class TheChecks(unittest.TestCase):
     def test_where_the_key_is_refused_no_answer_is_waited_for(self) -> None:
         document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="account", DataKmsKeyId="alias/data")
         refused = through_s3("0.0", put=error("PutObject", "AccessDenied"))
-        good = through_s3("0.0")
-        results = self.check({"333333333333": refused, "444444444444": good}, document)
+        results = self.check({"333333333333": refused, "444444444444": through_s3("0.0")}, document)
         [failure] = [result.failure for result in results if result.failure]
         self.assertIn("may not encrypt with the key alias/data (AccessDenied): name it in the environment", failure)
         self.assertEqual(refused("sagemaker-runtime").called("invoke_endpoint_async"), [])
-        self.assertEqual(good("s3").called("put_object")[0]["SSEKMSKeyId"], "alias/data")
+
+    def test_the_key_is_tried_in_each_account_wherever_data_are_kept(self) -> None:
+        places = {"AsyncOutputS3Uri": "account", "DataCaptureS3Uri": "account"}
+        document = manifest(EndpointKind="asynchronous", **places, DataKmsKeyId="alias/data")
+        there = {account: through_s3("0.0") for account in ("333333333333", "444444444444")}
+        self.check(there, document)
+        for found in there.values():
+            sent = [(one["Key"].split("/")[0], one.get("SSEKMSKeyId")) for one in found("s3").called("put_object")]
+            self.assertEqual(sent, [("asynchronous", "alias/data"), ("capture", "alias/data"), ("asynchronous", None)])
 
     def test_a_bucket_that_the_accounts_roles_may_not_use_is_named_with_the_cure(self) -> None:
         document = manifest(DataCaptureS3Uri="account")

@@ -11,7 +11,6 @@ from scripts.kit.console import make_arguments
 from scripts.kit.doctor.facts import (
     access,
     catalog,
-    data_keys,
     data_science,
     endpoints,
     further,
@@ -41,7 +40,7 @@ from scripts.kit.doctor.facts.self_managed import SelfManaged
 from scripts.kit.doctor.facts.stacks import OWN_TESTS_ROLE, TEST_ROLE
 from scripts.kit.doctor.facts.storage import Bucket, Key, Storage
 from scripts.kit.doctor.facts.studio import Studio
-from scripts.kit.doctor.facts.targets import Target, TargetSet
+from scripts.kit.doctor.facts.targets import Target, TargetSet, Wanted
 from scripts.kit.doctor.reader import NotChecked, Reader, known
 from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
@@ -52,7 +51,7 @@ FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
     "boundary",
 )  # fmt: skip
-THEN = ("projects", "connections", "targets", "networks", "data_keys", "endpoints", "self_managed", "further", "access")
+THEN = ("projects", "connections", "targets", "endpoints", "self_managed", "further", "access")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -164,16 +163,19 @@ class Snapshot:
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
-        codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
-        return targets.gather(self.reader, self.settings, self.organization, self.regions, codes, self.target_sets)
+        wanted = {
+            stage: Wanted(regions, frozenset(self.instances[stage]), dict(networks.explicit(self.projects, stage)))
+            for stage, regions in self.regions.items()
+        }
+        return targets.gather(self.reader, self.settings, self.organization, wanted, self.target_sets)
 
-    @cached_property
+    @property
     def networks(self) -> tuple[StageNetwork, ...]:
-        return networks.gather(self.reader, self.settings, self.organization, self.projects, self.regions)
+        return tuple(network for target in self.targets for network in target.networks)
 
-    @cached_property
+    @property
     def data_keys(self) -> tuple[DataKey, ...]:
-        return data_keys.gather(self.reader, self.settings, self.organization, self.regions)
+        return tuple(key for target in self.targets for key in target.data_keys)
 
     @cached_property
     def endpoints(self) -> Any:

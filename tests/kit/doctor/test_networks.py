@@ -133,3 +133,32 @@ def test_a_data_key_is_there_and_can_be_used(described: Any, said: str) -> None:
     found = list(data_keys.data_key(given))
     assert [said in place.what for place in found] == ([True] if said else [])
     assert all(("cancel-key-deletion" in place.fix) == ("Pending" in said) for place in found)
+
+
+MODEL = f"arn:aws:iam::{ACCOUNT}:role/sagemaker-role-staging"
+OWNER = {"Sid": "Owner", "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "kms:*", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        ([OWNER], ""),
+        ([{**OWNER, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}], ""),  # which is not known
+        ([{**OWNER, "Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}}], ""),
+        (
+            [{**OWNER, "Condition": {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}}],
+            "put-key-policy",
+        ),
+        ([{**OWNER, "Action": "kms:Decrypt"}], "EndpointsUseTheDataKey"),
+        ([OWNER, {**OWNER, "Sid": "No", "Effect": "Deny", "Principal": {"AWS": MODEL}}], "what denies it: No"),
+    ],
+)
+def test_a_data_keys_policy_that_keeps_a_role_out_is_found(statements: list[dict[str, Any]], said: str) -> None:
+    described = {"KeyId": "k", "KeyState": "Enabled", "Arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    key = DataKey(ACCOUNT, REGION, Stage.STAGING, described, policy, (MODEL,))
+    settings = SimpleNamespace(endpoints=SimpleNamespace(data_key="alias/data"))
+    given: Any = SimpleNamespace(settings=settings, data_keys=[key])
+    found = list(data_keys.data_key_policy(given))
+    assert [said in place.fix for place in found] == ([True] if said else [])
+    assert all("it does not let sagemaker-role-staging encrypt" in place.what for place in found)

@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from scripts.kit.doctor.facts.organization import Organization
-from scripts.kit.doctor.facts.regions import disabled
-from scripts.kit.doctor.facts.targets import accounts_of, enters
 from scripts.kit.doctor.reader import UNREAD, Reader
-from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
-from scripts.kit.together import together
+
+ROLES = ("", "-tester", "-monitor")  # after the name of the model's role: those with UseDataKey in template 20
 
 
 @dataclass(frozen=True)
 class DataKey:
-    """The key of an account and Region; described: as DescribeKey shows it, None where there is no such alias."""
+    """The key of an account and Region; described: as DescribeKey shows it, None where there is no such alias.
+
+    policy: the text of the key's policy; roles: the ARNs of the account's roles that use it
+    """
 
     account: str
     region: str
     stage: Stage
     described: Any = UNREAD
+    policy: Any = UNREAD
+    roles: tuple[str, ...] = ()
 
 
-def gather(
-    reader: Reader, settings: Settings, organization: Organization, regions: Mapping[Stage, tuple[str, ...]]
+def read(
+    reader: Reader, alias: str, account: str, stage: Stage, regions: tuple[str, ...], role: str
 ) -> tuple[DataKey, ...]:
-    """Those of every account of the stages; () without an alias, or where these credentials enter none."""
-    if not settings.endpoints.data_key or not enters(reader, settings):
+    """The keys of an account that was entered; () without an alias. role: the name of the model's"""
+    if not alias:
         return ()
-    jobs = [
-        partial(read, reader, settings, account.id, stage, regions[stage])
-        for account, stage in accounts_of(settings, organization)
-    ]
-    return tuple(key for found in together(jobs, what="target accounts") for key in found)
+    found = [reader.ask(account, "iam", "GetRole", RoleName=f"{role}{end}") for end in ROLES]
+    roles = tuple(answer["Role"]["Arn"] for answer in found if answer)
+    return tuple(read_one(reader, alias, account, stage, region, roles) for region in regions)
 
 
-def read(reader: Reader, settings: Settings, account: str, stage: Stage, regions: tuple[str, ...]) -> list[DataKey]:
-    """The keys of one account; nothing of one that cannot be entered, which is a finding of its own."""
-    if reader.enter(account, settings.roles.access):
-        return []
-    found, off, alias = [], disabled(reader, account, regions), settings.endpoints.data_key
-    for region in (one for one in regions if one not in off):
-        answer = reader.ask(account, "kms", "DescribeKey", region, KeyId=alias)
-        found.append(DataKey(account, region, stage, answer["KeyMetadata"] if answer else answer))
-    reader.forget(account)
-    return found
+def read_one(reader: Reader, alias: str, account: str, stage: Stage, region: str, roles: tuple[str, ...]) -> DataKey:
+    answer = reader.ask(account, "kms", "DescribeKey", region, KeyId=alias)
+    if not answer:
+        return DataKey(account, region, stage, answer)
+    policy = reader.ask(account, "kms", "GetKeyPolicy", region, KeyId=answer["KeyMetadata"]["KeyId"])
+    return DataKey(account, region, stage, answer["KeyMetadata"], policy["Policy"] if policy else UNREAD, roles)

@@ -11,15 +11,10 @@ from functools import partial
 from typing import Any
 
 from awslang.network import Network, s3_service
-from scripts.kit.doctor.facts.organization import Organization
-from scripts.kit.doctor.facts.regions import disabled
 from scripts.kit.doctor.facts.stage_config import read_config
-from scripts.kit.doctor.facts.targets import accounts_of, enters
 from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.names import NETWORK_PARAMETERS
-from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
-from scripts.kit.together import together
 
 OWN = "account"  # what the settings VpcSubnetIds and VpcSecurityGroupIds say for the ids in Parameter Store
 SUBNETS, GROUPS = ("subnet-1", "subnet-2"), ("security-group",)  # parameters that 50-endpoint.yaml reads
@@ -58,23 +53,6 @@ class StageNetwork:
         return network if complete and network is not None and len(network.vpcs) == 1 else None
 
 
-def gather(
-    reader: Reader,
-    settings: Settings,
-    organization: Organization,
-    projects: Any,
-    regions: Mapping[Stage, tuple[str, ...]],
-) -> tuple[StageNetwork, ...]:
-    """The networks of every account of the stages; () where endpoints may not run in a VPC."""
-    if not settings.endpoints.vpc or not enters(reader, settings):
-        return ()
-    jobs = [
-        partial(read_account, reader, settings, account.id, stage, regions[stage], dict(explicit(projects, stage)))
-        for account, stage in accounts_of(settings, organization)
-    ]
-    return tuple(network for found in together(jobs, what="target accounts") for network in found)
-
-
 def explicit(projects: Iterable[Any] | None, stage: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The networks that projects name by ids: the project, and the ids."""
     for project in projects or ():
@@ -87,25 +65,16 @@ def explicit(projects: Iterable[Any] | None, stage: Stage) -> Iterator[tuple[str
 
 
 def read_account(
-    reader: Reader,
-    settings: Settings,
-    account: str,
-    stage: Stage,
-    regions: tuple[str, ...],
-    named: Mapping[str, tuple[str, ...]],
-) -> list[StageNetwork]:
-    """Those of one account, in the Regions of its stage; nothing of one that cannot be entered."""
-    if reader.enter(account, settings.roles.access):
-        return []
+    reader: Reader, account: str, stage: Stage, regions: tuple[str, ...], named: Mapping[str, tuple[str, ...]]
+) -> tuple[StageNetwork, ...]:
+    """Those of an account that was entered. named: as of explicit"""
     found = []
-    off = disabled(reader, account, regions)
-    for region in (one for one in regions if one not in off):
+    for region in regions:
         found.append(read_own(reader, account, region, stage))
         for project, ids in named.items():
             network = read(reader, account, region, ids)
             found.append(StageNetwork(account, region, stage, f"the settings of {project}", ids, (), network))
-    reader.forget(account)
-    return found
+    return tuple(found)
 
 
 def read_own(reader: Reader, account: str, region: str, stage: Stage) -> StageNetwork:

@@ -1,4 +1,4 @@
-"""The target accounts: the kit's stack in each, the model's role, the tester's role, the quotas of instances."""
+"""The target accounts, each entered once: the kit's stack, the roles, the quotas, the networks, the keys of data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from scripts.kit.doctor.facts import data_keys, networks
 from scripts.kit.doctor.facts.access import read_entities, touches
+from scripts.kit.doctor.facts.data_keys import DataKey
+from scripts.kit.doctor.facts.networks import StageNetwork
 from scripts.kit.doctor.facts.organization import Account, Organization
 from scripts.kit.doctor.facts.protected import touching_endpoints
 from scripts.kit.doctor.facts.regions import disabled
@@ -69,6 +72,8 @@ class Target:
     boundary: Any = UNREAD
     entities: Any = UNREAD
     disabled: tuple[str, ...] = ()
+    networks: tuple[StageNetwork, ...] = ()
+    data_keys: tuple[DataKey, ...] = ()
 
     @property
     def where(self) -> str:
@@ -91,15 +96,26 @@ def enters(reader: Reader, settings: Settings) -> bool:
     return settings.administrator == "self-managed" or reader.account == settings.accounts.management
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked at in the accounts of a stage.
+
+    regions: of its endpoints; quotas: the codes that matter; networks: those that projects name by ids
+    """
+
+    regions: tuple[str, ...]
+    quotas: frozenset[str]
+    networks: Mapping[str, tuple[str, ...]]
+
+
 def gather(
     reader: Reader,
     settings: Settings,
     organization: Organization,
-    regions: Mapping[Stage, tuple[str, ...]],
-    quotas: Mapping[Stage, frozenset[str]],
+    of_stage: Mapping[Stage, Wanted],
     sets: Mapping[Stage, TargetSet],
 ) -> tuple[Target, ...]:
-    """Every active account of the stages, ten at a time; quotas: the codes that matter, by stage."""
+    """Every active account of the stages, ten at a time."""
     wanted = accounts_of(settings, organization)
     if not enters(reader, settings):
         if wanted:
@@ -114,7 +130,7 @@ def gather(
     def read(account: Account, stage: Stage) -> Target:
         stack = sets[stage].stack_of(account.id)
         try:
-            return read_target(reader, settings, account, stage, regions[stage], quotas[stage], stack)
+            return read_target(reader, settings, account, stage, of_stage[stage], stack)
         finally:
             reader.forget(account.id)
 
@@ -123,32 +139,32 @@ def gather(
 
 
 def read_target(
-    reader: Reader,
-    settings: Settings,
-    account: Account,
-    stage: Stage,
-    regions: tuple[str, ...],
-    codes: frozenset[str],
-    stack: str,
+    reader: Reader, settings: Settings, account: Account, stage: Stage, wanted: Wanted, stack: str
 ) -> Target:
     if closed := reader.enter(account.id, settings.roles.access):
         return Target(account, stage, closed, quotas={})
-    name = role_name(settings, stage)
-    values, off = {}, disabled(reader, account.id, regions)
-    for region in (one for one in regions if one not in off):
-        for code in sorted(codes):
-            answer = reader.ask(
-                account.id, "service-quotas", "GetServiceQuota", region, ServiceCode="sagemaker", QuotaCode=code
-            )
-            values[region, code] = answer["Quota"]["Value"] if answer else UNREAD
+    name, id = role_name(settings, stage), account.id
+    off = disabled(reader, id, wanted.regions)
+    regions = tuple(region for region in wanted.regions if region not in off)
     return Target(
         account,
         stage,
-        stack=read_stack(reader, account.id, stack or TARGET_STACK),
-        model_role=read_role(reader, account.id, name, policies=True),
-        tester_role=read_role(reader, account.id, f"{name}-tester"),
-        quotas=values,
-        boundary=read_boundary(reader, account.id, settings),
+        stack=read_stack(reader, id, stack or TARGET_STACK),
+        model_role=read_role(reader, id, name, policies=True),
+        tester_role=read_role(reader, id, f"{name}-tester"),
+        quotas={
+            (region, code): quota(reader, id, region, code) for region in regions for code in sorted(wanted.quotas)
+        },
+        boundary=read_boundary(reader, id, settings),
         disabled=off,
-        entities=read_entities(reader, account.id, lambda one: touches(one, touching_endpoints())),
+        entities=read_entities(reader, id, lambda one: touches(one, touching_endpoints())),
+        networks=networks.read_account(reader, id, stage, regions, wanted.networks) if settings.endpoints.vpc else (),
+        data_keys=data_keys.read(reader, settings.endpoints.data_key, id, stage, regions, name),
     )
+
+
+def quota(reader: Reader, account: str, region: str, code: str) -> Any:
+    """The value of a quota of SageMaker."""
+    asked = {"ServiceCode": "sagemaker", "QuotaCode": code}
+    answer = reader.ask(account, "service-quotas", "GetServiceQuota", region, **asked)
+    return answer["Quota"]["Value"] if answer else UNREAD

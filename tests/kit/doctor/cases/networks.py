@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -79,17 +80,41 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def keys(world: World) -> Iterator[dict[str, str]]:
+    """Data with a key of each account's own; the keys' ids by account."""
+    head, alias, found = "administrator:", "alias/endpoint-data", dict[str, str]()
+    for account in (world.staging, world.production):
+        kms = world.client("kms", account)
+        found[account] = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName=alias, TargetKeyId=found[account])
+    with world.environment(head, f"endpoints: {{data_bucket: account, data_key: {alias}}}\n{head}"):
+        yield found
+    for account in found:
+        world.client("kms", account).delete_alias(AliasName=alias)
+
+
 @case("data-key", "aws kms enable-key --key-id")
 def _(world: World) -> Iterator[None]:
     """Disabled in staging; in production there is one."""
-    head, alias = "administrator:", "alias/endpoint-data"
-    keys = {}
-    for account in (world.staging, world.production):
-        kms = world.client("kms", account)
-        keys[account] = kms.create_key()["KeyMetadata"]["KeyId"]
-        kms.create_alias(AliasName=alias, TargetKeyId=keys[account])
-    world.client("kms", world.staging).disable_key(KeyId=keys[world.staging])
-    with world.environment(head, f"endpoints: {{data_bucket: account, data_key: {alias}}}\n{head}"):
+    with keys(world) as made:
+        world.client("kms", world.staging).disable_key(KeyId=made[world.staging])
         yield
-    for account in keys:
-        world.client("kms", account).delete_alias(AliasName=alias)
+
+
+@case("data-key-policy", "aws kms put-key-policy --key-id")
+def _(world: World) -> Iterator[None]:
+    """Staging's names those who administer it alone; production's is the default one."""
+    with keys(world) as made:
+        kms, id = world.client("kms", world.staging), made[world.staging]
+        document = json.loads(kms.get_key_policy(KeyId=id)["Policy"])
+        document["Statement"][0]["Action"] = [
+            "kms:Create*",
+            "kms:Delete*",
+            "kms:Describe*",
+            "kms:Get*",
+            "kms:List*",
+            "kms:Put*",
+        ]
+        kms.put_key_policy(KeyId=id, PolicyName="default", Policy=json.dumps(document))
+        yield
