@@ -49,7 +49,7 @@ from pipeline.frozen import Frozen, copies_now, frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
-from pipeline.registry import Version, check_version, ensure_group, metrics_of
+from pipeline.registry import Version, check_version, containers_of, ensure_group, metrics_of
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_kinds, check_place, check_room, share
@@ -140,7 +140,8 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     held = golden.of_version(version.number)
     manifest["tests"] = summary(held, (repository / GOLDEN).read_bytes(), own_tests(repository))
     manifest["gates"] = gates
-    manifest["shadow"] = shadow.plan(settings, version.arn, now["prod"], wanted["prod"], bool(why))
+    beside = both(settings, version, now["prod"], last["prod"], clients)
+    manifest["shadow"] = shadow.plan(settings, version.arn, now["prod"], wanted["prod"], bool(why), beside)
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
     write_json(out / live.BEFORE, {stage.name: before(settings, stage, now, clients) for stage in settings.stages[:-1]})
@@ -161,6 +162,20 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         "MANIFEST_SHA256": documents.digest(out),
         "SHADOW": "true" if planned else "false",
     }
+
+
+def both(
+    settings: Settings,
+    version: Version,
+    production: Mapping[str, str],
+    last: Mapping[str, Any] | None,
+    clients: Clients,
+) -> shadow.Both:
+    """The candidate and the version of production. production: its stack's parameters; last: its newest tests"""
+    if not settings.shadow_minutes:
+        return shadow.Both()
+    live_ones = containers_of(clients("sagemaker", settings.region), production.get("ModelPackageName", ""))
+    return shadow.Both(version.specification["Containers"], live_ones, release.taken_back(last))
 
 
 def own_tests(repository: Path) -> dict[str, bytes]:

@@ -36,22 +36,26 @@ class Captured:
 
 @dataclass
 class Variant:
-    """What was read of a variant so far: the answers by request, in order; newest: the key that was read last."""
+    """What was read of a variant so far: the answers by request, in order; seen: the keys of the files."""
 
-    newest: str = ""
+    seen: set[str] = field(default_factory=set)
     answers: dict[str, list[Any]] = field(default_factory=dict)
     count: int = 0
 
 
 def read(s3: S3Client, bucket: str, folder: str, since: datetime, variant: Variant) -> None:
-    """Read what has come since the last time. folder: of the variant; since: captured earlier is not of the shadow"""
-    start = variant.newest or f"{folder}{since:%Y/%m/%d/%H}/"
+    """Read what has come since the last time. folder: of the variant; since: captured earlier is not of the shadow
+
+    No page says in which order files come, and each instance writes its own: one may come after one of a later name.
+    """
+    start = f"{folder}{since:%Y/%m/%d/%H}/"
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, StartAfter=start):
         for item in page.get("Contents", []):
             if variant.count >= MOST:
                 return
-            variant.newest = item["Key"]
-            if item["Size"] > LARGEST:
+            known = item["Key"] in variant.seen
+            variant.seen.add(item["Key"])
+            if known or item["Size"] > LARGEST:
                 continue
             body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
             for one in parse(body.decode("utf-8", "replace"), since):

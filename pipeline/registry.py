@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -167,10 +167,22 @@ def person(context: Mapping[str, Any]) -> str:
 
 def metrics_of(sagemaker: SageMakerClient, arn: str) -> dict[str, float]:
     """The metrics of a version as the registry has them now; none where there is no such version any more."""
+    return numbers(package_of(sagemaker, arn).get("CustomerMetadataProperties", {}))
+
+
+def containers_of(sagemaker: SageMakerClient, arn: str) -> Sequence[Mapping[str, Any]]:
+    """The containers of a version as the registry has them now; none where there is no such version any more."""
+    specification: Mapping[str, Any] = package_of(sagemaker, arn).get("InferenceSpecification", {})
+    found: Sequence[Mapping[str, Any]] = specification.get("Containers", [])
+    return found
+
+
+def package_of(sagemaker: SageMakerClient, arn: str) -> Mapping[str, Any]:
+    """A version as the registry has it now; {} for no ARN, and where there is no such version any more."""
     if not arn:
         return {}
     try:
-        return numbers(sagemaker.describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties", {}))
+        return sagemaker.describe_model_package(ModelPackageName=arn)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationException":
             return {}

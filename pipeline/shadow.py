@@ -10,7 +10,8 @@ many autoscaling has come to (SageMaker Developer Guide, "Update endpoints that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.live import LiveStage, differences
@@ -31,7 +32,30 @@ def without(parameters: Parameters) -> dict[str, str]:
     return {**parameters, KEEPS: "true", **{name: value for name, value in NONE.items() if name in parameters}}
 
 
-def why_none(version: str, now: Parameters, wanted: Parameters, asked: bool) -> str:
+@dataclass(frozen=True)
+class Both:
+    """What is known of the two versions besides production's parameters.
+
+    candidate, live: their containers, as the registry has them
+    taken_back: whether SageMaker took production's last update back, so that it serves no more what its stack says
+    """
+
+    candidate: Sequence[Mapping[str, Any]] = ()
+    live: Sequence[Mapping[str, Any]] = ()
+    taken_back: bool = False
+
+
+def excluded(both: Both) -> str:
+    """Why SageMaker has no shadow variant of such versions, or beside them ("Shadow tests"); "" for nothing."""
+    for which, containers in (("the version", both.candidate), ("production's version", both.live)):
+        if len(containers) > 1:
+            return f"SageMaker has no shadow variants with several containers, which {which} has"
+        if any("ProductId" in container for container in containers):
+            return f"SageMaker has no shadow variants with containers of AWS Marketplace, of which {which} is"
+    return ""
+
+
+def why_none(version: str, now: Parameters, wanted: Parameters, asked: bool, both: Both) -> str:
     """Why the candidate cannot be production's shadow; "" where it can.
 
     version: the candidate's ARN; now, wanted: the parameters of production's stack
@@ -43,10 +67,14 @@ def why_none(version: str, now: Parameters, wanted: Parameters, asked: bool) -> 
         return "production serves no version yet"
     if now.get("ModelPackageName") == version:
         return "production serves this version already"
+    if both.taken_back:
+        return "SageMaker took production's last update back: the update of a shadow would bring it again"
     if now.get("EndpointKind", "real-time") != "real-time":
         return "only a real-time endpoint has a shadow, and production's is none"
     if now.get("InstanceType", "").startswith("ml.inf1."):
         return "SageMaker has no shadow variants on ml.inf1, on which production runs"
+    if why := excluded(both):
+        return why
     if not now.get("DataCaptureS3Uri") or now.get("DataCapturePercentage") == "0":
         return "production captures no data, by which answers are compared (DataCaptureS3Uri in prod-config.json)"
     if PACKAGE not in now or now.get("EndpointTemplateUrl") != wanted.get("EndpointTemplateUrl"):
@@ -63,11 +91,13 @@ def places(parameters: Parameters) -> list[tuple[str, str]]:
     return sorted((account, region) for account in accounts for region in regions if account and region)
 
 
-def plan(settings: Settings, version: str, now: Parameters, wanted: Parameters, asked: bool) -> dict[str, Any]:
+def plan(
+    settings: Settings, version: str, now: Parameters, wanted: Parameters, asked: bool, both: Both
+) -> dict[str, Any]:
     """What the manifest says of the shadow: how long, and where; or why there is none. {} where none is asked for."""
     if not settings.shadow_minutes:
         return {}
-    if why := why_none(version, now, wanted, asked):
+    if why := why_none(version, now, wanted, asked, both):
         return {"why": why}
     return {
         "minutes": settings.shadow_minutes,

@@ -117,20 +117,29 @@ def check_form(version: Version, bucket: str) -> None:
         )
 
 
-NO_PREFIX = {"serverless": "serverless endpoints", "batch": "transform jobs"}
+# What a kind of stage does not take: "Deploying uncompressed models", and of several containers, which are an inference
+# pipeline, "Supported features" and "Deploy models with Amazon SageMaker Serverless Inference" (Feature exclusions).
+SERVERLESS = "serverless endpoints"
+UNCOMPRESSED = {"serverless": SERVERLESS, "batch": "transform jobs"}
+SEVERAL = {"serverless": SERVERLESS, "asynchronous": "asynchronous endpoints"}
 
 
 def check_kinds(settings: Settings, version: Version) -> None:
-    """UserError where a stage takes archives alone and the model is none ("Deploying uncompressed models")."""
-    uncompressed = any("ModelDataSource" in container for container in version.specification["Containers"])
-    for stage in settings.stages if uncompressed else ():
-        who = NO_PREFIX.get(stage.parameters.get("EndpointKind", ""))
-        if who:
-            raise UserError(
-                f"version {version.number} of {version.group} has a ModelDataSource, which {who} do not "
-                f"take, and {stage.file} asks for one. Register it with ModelDataUrl, or write another "
-                "EndpointKind"
-            )
+    """UserError where the kind of a stage does not take what the version is."""
+    containers = version.specification["Containers"]
+    uncompressed = any("ModelDataSource" in container for container in containers)
+    found = (
+        (uncompressed, "a ModelDataSource", UNCOMPRESSED, "ModelDataUrl"),
+        (len(containers) > 1, "several containers", SEVERAL, "one container"),
+    )
+    for stage in settings.stages:
+        for has, what, kinds, instead in found:
+            who = kinds.get(stage.parameters.get("EndpointKind", ""))
+            if has and who:
+                raise UserError(
+                    f"version {version.number} of {version.group} has {what}, which {who} do not take, and "
+                    f"{stage.file} asks for one. Register it with {instead}, or write another EndpointKind"
+                )
 
 
 def keys_beneath(s3: S3Client, bucket: str, key: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import shadow
 from pipeline.console import UserError
-from tests.support.fake_services import VERSIONS, package
+from tests.support.fake_services import VERSIONS, approval, package
 from tests.support.gate_world import ANN, BOB, World
 
 
@@ -52,6 +52,18 @@ def test_copies_of_a_version_are_in_the_order_of_productions_regions() -> None:
         "arn:home", "arn:east,arn:west,none")  # fmt: skip
 
 
+def of_containers(version: dict[str, Any], *containers: dict[str, str]) -> None:
+    (first,) = version["InferenceSpecification"]["Containers"]
+    version["InferenceSpecification"] = {"Containers": [{**first, **one} for one in containers]}
+
+
+def approved(world: World, *containers: dict[str, str]) -> None:
+    """The candidate with these containers, which were approved."""
+    of_containers(world.version, *containers)
+    now = world.version["InferenceSpecification"]
+    world.approved(approval(2, day=3, by=ANN, specification=now, announced=now))
+
+
 NONE: dict[str, tuple[Callable[[World], Any], str]] = {
     "production has the version": (lambda w: setattr(w, "live", "2"), "serves this version already"),
     "the kit was upgraded": (
@@ -60,6 +72,12 @@ NONE: dict[str, tuple[Callable[[World], Any], str]] = {
     "no capture": (lambda w: w.parameters.update(DataCaptureS3Uri=""), "captures no data"),
     "nothing captured": (lambda w: w.parameters.update(DataCapturePercentage="0"), "captures no data"),
     "serverless": (lambda w: w.parameters.update(EndpointKind="serverless"), "only a real-time endpoint"),
+    "its last update was taken back": (
+        lambda w: w.bucket.note("record/outcomes/run-0/prod-1.json", {"endpoints": [{"as_deployed": False}]}),
+        "took production's last update back"),
+    "a candidate of several containers": (lambda w: approved(w, {}, {}), "which the version has"),
+    "several containers live": (lambda w: of_containers(w.first, {}, {}), "which production's version has"),
+    "a candidate of AWS Marketplace": (lambda w: approved(w, {"ProductId": "a"}), "of AWS Marketplace"),
     "first generation of Inferentia": (lambda w: w.parameters.update(InstanceType="ml.inf1.xlarge"), "ml.inf1"),
     "an account leaves": (
         lambda w: w.parameters.update(AccountIds="222222222222,444444444444"), "an account or a Region leaves"),

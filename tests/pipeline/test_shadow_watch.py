@@ -143,6 +143,14 @@ def test_a_later_look_reads_what_is_new_alone() -> None:
     assert variant.count == 4
 
 
+def test_a_file_that_comes_late_with_an_earlier_name_is_read() -> None:
+    kept, variant = two_of_three(), Variant()
+    for count in (4, 5):
+        captured.read(kept.client(), "b", f"{PREFIX}/{LIVE}/", BEGAN, variant)  # type: ignore[arg-type]
+        assert variant.count == count
+        kept.put(LIVE, "Z", line("7,8", "1"))  # before "a"
+
+
 def test_a_place_that_cannot_be_asked_is_named_and_fails_nothing() -> None:
     def denied(**_: Any) -> Any:
         return error("GetMetricStatistics", "AccessDenied", "no")

@@ -158,8 +158,20 @@ class TheArtifact(unittest.TestCase):
         specification = {"Containers": [{"Image": image, "ModelDataSource": source}]}
         version = read_version(package(1, InferenceSpecification=specification), "", None)
         sharing.check_form(version, BUCKET)
-        stages: Any = SimpleNamespace(stages=(Stage("prod", "ou-p", (), "role", (REGION,), settings),))
-        sharing.check_kinds(stages, version)
+        sharing.check_kinds(self.stages(settings), version)
+
+    def stages(self, settings: dict[str, str]) -> Any:
+        return SimpleNamespace(stages=(Stage("prod", "ou-p", (), "role", (REGION,), settings),))
+
+    def test_an_inference_pipeline_runs_in_real_time_and_batch_stages_alone(self) -> None:
+        one = package(1)["InferenceSpecification"]["Containers"]
+        version = read_version(package(1, InferenceSpecification={"Containers": [*one, *one]}), "", None)
+        for kind in ("real-time", "batch"):
+            sharing.check_kinds(self.stages({"EndpointKind": kind}), version)
+        for kind in ("serverless", "asynchronous"):
+            wrong = f"several containers, which {kind} endpoints do not take, and prod-config.json asks for one"
+            with self.assertRaisesRegex(UserError, wrong):
+                sharing.check_kinds(self.stages({"EndpointKind": kind}), version)
 
     def test_an_artifact_without_compression_is_one_object_of_the_bucket_for_endpoints_with_instances(self) -> None:
         folder = f"s3://{BUCKET}/Iris-p-1/models/large/"

@@ -91,7 +91,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder, self.bucket = folder, Bucket()
         self.repository, self.kit = folder / "repository", folder / "kit"
-        self.version: dict[str, Any] = package(2)
+        self.first, self.version = package(1), package(2)
         self.live = "1"
         self.places: list[str] = ["222222222222"]
         self.status, self.parameters = "UPDATE_COMPLETE", {"InstanceType": "x"}
@@ -113,7 +113,7 @@ class World:
             self.bucket.note(key, one)
 
     def clients(self, service: str, region: str) -> Any:
-        versions = [package(1), self.version] if self.version else [package(1)]
+        versions = [self.first, self.version] if self.version else [self.first]
         there = deployed({"staging": self.live, "prod": self.live}, **self.parameters)
         found = {
             "s3": self.bucket.client(),
