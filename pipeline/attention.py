@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import shadow_page
+from pipeline.combinations import UNGUARDED
 from pipeline.console import one_word, shorten
 from pipeline.documents import differences
 from pipeline.metric_gates import plain
@@ -98,6 +99,9 @@ def loosened(changed: Changed) -> Iterator[str]:
             continue  # it is switched on, or off
         if NUMBER.fullmatch(live) and NUMBER.fullmatch(new) and (float(new) > float(live)) is (name in LARGER):
             yield f"{words} ({name} {live} → {new})"
+    live, new = changed.get("InstanceType", ("", ""))
+    if new.startswith(UNGUARDED) and not live.startswith(UNGUARDED):
+        yield f"updates move at once, and no alarm takes one back (InstanceType {live} → {new})"
     live, new = changed.get("TrafficRoutingType", ("", ""))
     if new == "ALL_AT_ONCE" and live:
         yield f"a new version takes all traffic at once (TrafficRoutingType {live} → {new})"

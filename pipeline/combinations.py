@@ -4,9 +4,10 @@ And what would be without effect beside the others. Build names all of it before
 around it. The template's own Rules say a part of it where 50-endpoint.yaml is deployed by hand.
 
 SageMaker Developer Guide, "Deploy models with Amazon SageMaker Serverless Inference" (Feature exclusions, conversion),
-"Update endpoints that use auto scaling", "Blue/Green Deployments", "Use rolling deployments"; API Reference,
-BlueGreenUpdatePolicy, RollingUpdatePolicy, CreateTransformJob; that burstable instances cannot be scaled:
-aws/aws-cdk#22886; that an endpoint stays asynchronous: aws/sagemaker-python-sdk#3124.
+"Update endpoints that use auto scaling", "Blue/Green Deployments", "Use rolling deployments", "Exclusions" (of the
+deployment guardrails), "Asynchronous inference", "Supported features"; API Reference, BlueGreenUpdatePolicy,
+RollingUpdatePolicy, CreateTransformJob; that burstable instances cannot be scaled: aws/aws-cdk#22886; that an endpoint
+stays asynchronous: aws/sagemaker-python-sdk#3124.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from pipeline.parameters import Declared
 
 LONGEST_DEPLOYMENT = 28_800  # seconds: MaximumExecutionTimeoutInSeconds, which must be longer than all waits together
 BURSTABLE = "ml.t2."
+UNGUARDED = "ml.inf1."  # its updates move at once, and no alarm takes one back ("Exclusions")
+UNGUARDED_HAVE = {"TrafficRoutingType": "ALL_AT_ONCE", "BakeSeconds": "300", "AdditionalAlarmName": ""}
 # Families with a disk of their own, which take neither size nor key of a volume (API Reference, CreateEndpointConfig,
 # KmsKeyId; that they refuse a size: aws/sagemaker-python-sdk#4828 and its function volume_size_supported).
 OWN_DISK = re.compile(r"ml\.([a-z0-9]*d[a-z0-9]*|(g5|g6|p5|trn1)[a-z]*)\.")
@@ -42,7 +45,6 @@ NOT_SERVERLESS = {
     "MaximumInstanceCount": ("0", "has no instances to scale"),
     "TrafficRoutingType": ("ALL_AT_ONCE", "moves its traffic at once"),
     "VolumeSizeInGB": ("", "has no volume"),
-    "VolumeKmsKeyId": ("", "has no volume"),
     "ContainerStartupHealthCheckTimeoutInSeconds": ("", "has no instances that start"),
     "ModelDataDownloadTimeoutInSeconds": ("", "has no instances that start"),
     "InferenceAmiVersion": ("", "has no instances of a machine image"),
@@ -50,7 +52,7 @@ NOT_SERVERLESS = {
 }
 # What a batch stage lacks, the same way: its Model is asked by transform jobs.
 NOT_BATCH = {
-    "DataCaptureS3Uri": ("", "capture no data"),
+    "DataCaptureS3Uri": ("", "capture no data here"),
     "DataKmsKeyId": ("", "write with the encryption of the bucket"),
     "MaximumInstanceCount": ("0", "keep their instances"),
     "TrafficRoutingType": ("ALL_AT_ONCE", "have no traffic that moves"),
@@ -237,15 +239,28 @@ def asynchronous(values: Mapping[str, str]) -> Broken:
             "AsyncOutputS3Uri",
             'an asynchronous endpoint needs a place for its answers. Write one, such as "account"',
         )
-    if values["EndpointKind"] != "asynchronous" and given:
+    if values["EndpointKind"] == "asynchronous":
+        if values["DataCaptureS3Uri"]:
+            yield (
+                "DataCaptureS3Uri",
+                'an asynchronous endpoint captures no data. Write "", or "real-time" as EndpointKind',
+            )
+        if (kind := values["InstanceType"]).startswith(UNGUARDED):
+            yield "InstanceType", f'{kind} has no asynchronous endpoints. Write another type, such as "ml.inf2.xlarge"'
+    elif given:
         yield "AsyncOutputS3Uri", 'only an asynchronous endpoint puts answers there. Write ""'
     if values["EndpointKind"] == "real-time" and values["DataKmsKeyId"] and not values["DataCaptureS3Uri"]:
         yield "DataKmsKeyId", 'no data are kept that it could encrypt. Write "", or "account" as DataCaptureS3Uri'
 
 
 def traffic(values: Mapping[str, str]) -> Broken:
+    if values["EndpointKind"] in ("serverless", "batch"):
+        return
+    if values["InstanceType"].startswith(UNGUARDED):
+        yield from unguarded(values)
+        return
     kind = values["TrafficRoutingType"]
-    if kind == "ALL_AT_ONCE" or values["EndpointKind"] in ("serverless", "batch"):
+    if kind == "ALL_AT_ONCE":
         return
     if values["InitialInstanceCount"] == "1":
         yield (
@@ -262,6 +277,17 @@ def traffic(values: Mapping[str, str]) -> Broken:
             f"{waits} waits of it are {waits * bake:,} seconds, and an update ends within {LONGEST_DEPLOYMENT:,}. "
             f'Write at most "{most}", or larger steps as TrafficStepPercentage',
         )
+
+
+def unguarded(values: Mapping[str, str]) -> Broken:
+    """Of instances whose updates have no guardrails: what would change none of them."""
+    for name, only in UNGUARDED_HAVE.items():
+        if values[name] != only:
+            yield (
+                name,
+                f"updates on {values['InstanceType']} move at once, and no alarm takes one back. Write "
+                f'"{only}", or another InstanceType, such as "ml.m5.large"',
+            )
 
 
 def network(values: Mapping[str, str]) -> Broken:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.combinations import UNGUARDED
+
 Values = Mapping[str, str]  # of the parameters of a stage's stack, defaults included
 
 
@@ -83,7 +85,7 @@ class Resource:
 
 
 COOLDOWNS = ("ScaleOutCooldownSeconds", "ScaleInCooldownSeconds")
-# Not of a serverless endpoint, whose updates have no guardrails.
+# Not of a serverless endpoint, nor of Inf1 instances, whose updates have no guardrails.
 GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName", "MoveAtOnce")
 OF_MODEL = (
     "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds", "VpcSecurityGroupIds", "ModelServerWorkers",
@@ -189,9 +191,9 @@ def changed(name: str, resource: Resource, before: Values, after: Values, done: 
 
 def reaching(name: str, resource: Resource, after: Values) -> Iterator[str]:
     """The parameters that reach a resource with these values."""
-    serverless = after["EndpointKind"] == "serverless"
-    yield from (one for one in resource.reached if not (serverless and one in GUARDED))
-    if name == "Endpoint" and not serverless and after["TrafficRoutingType"] != "ALL_AT_ONCE":
+    unguarded = after["EndpointKind"] == "serverless" or after["InstanceType"].startswith(UNGUARDED)
+    yield from (one for one in resource.reached if not (unguarded and one in GUARDED))
+    if name == "Endpoint" and not unguarded and after["TrafficRoutingType"] != "ALL_AT_ONCE":
         yield "TrafficStepPercentage"
 
 

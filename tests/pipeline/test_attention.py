@@ -37,6 +37,7 @@ def card(settings: dict[str, tuple[str, str]] | None = None, **more: Any) -> dic
         (("MonitorHours", "24", "0"), "the monitor of data quality is switched off"),
         (("MonitorHours", "1", "24"), "the monitor looks less often"),
         (("MaximumDrift", "0.1", "0.25"), "the alarm on drift passes over more"),
+        (("InstanceType", "ml.m5.large", "ml.inf1.xlarge"), "updates move at once, and no alarm takes one back"),
         (("TrafficRoutingType", "CANARY", "ALL_AT_ONCE"), "a new version takes all traffic at once"),
     ],
 )

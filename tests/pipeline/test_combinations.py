@@ -108,7 +108,6 @@ def test_autoscaling_alone_on_the_burstable_instance_that_projects_start_with_is
         ("MaximumInstanceCount", "3", "has no instances to scale"),
         ("TrafficRoutingType", "LINEAR", "moves its traffic at once"),
         ("VolumeSizeInGB", "64", "has no volume"),
-        ("VolumeKmsKeyId", "alias/models", "has no volume"),
         ("DataKmsKeyId", "alias/data", "keeps no data"),
         ("ContainerStartupHealthCheckTimeoutInSeconds", "900", "has no instances that start"),
         ("ModelDataDownloadTimeoutInSeconds", "900", "has no instances that start"),
@@ -259,7 +258,7 @@ def test_office_hours_have_two_times_and_a_number_between_those_of_autoscaling(
 
 OTHER = {  # of each setting a value that is not its default
     "InstanceType": "ml.m5.xlarge", "AdditionalAlarmName": "mine", "EnableNetworkIsolation": "true",
-    "DataCaptureS3Uri": "account", "VpcSubnetIds": "subnet-1a2b", "VpcSecurityGroupIds": "sg-1a2b",
+    "DataCaptureS3Uri": "account", "VpcSubnetIds": "subnet-1a2b,subnet-3c4d", "VpcSecurityGroupIds": "sg-1a2b",
     "VolumeKmsKeyId": "alias/volumes", "DataKmsKeyId": "alias/data",
     "ServerlessMemorySizeInMB": "4096", "TrafficRoutingType": "LINEAR",
     "DataCapturePercentage": "20", "TrafficStepPercentage": "20", "AsyncOutputS3Uri": "s3://bucket/answers",
@@ -285,7 +284,7 @@ BESIDES = [
     {**SCALED, "ScalingMetric": "concurrency"}, {**SCALED, **OFFICE_HOURS}, {**ASYNCHRONOUS, **SCALED, **OFFICE_HOURS},
     {**CAPTURE, "MonitorHours": "24"},
     {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
-    {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
+    {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"}, {"InstanceType": "ml.inf1.xlarge"},
     BATCH, {**BATCH, "BatchSchedule": "cron(0 3 * * ? *)", "BatchSplitType": "Line", "InitialInstanceCount": "2"},
 ]  # fmt: skip
 
@@ -344,6 +343,9 @@ def rules_refuse(given: dict[str, str]) -> bool:
         {"EndpointKind": "serverless", "TrafficRoutingType": "CANARY"},
         {"EndpointKind": "asynchronous"},
         {"AsyncOutputS3Uri": "s3://b/c"},
+        {**ASYNCHRONOUS, **CAPTURE},
+        {**ASYNCHRONOUS, "InstanceType": "ml.inf1.24xlarge"},
+        {"InstanceType": "ml.inf1.6xlarge", "TrafficRoutingType": "LINEAR", "InitialInstanceCount": "2"},
         {"EndpointKind": "batch"},
         {"BatchBucket": "account"},
         BATCH,

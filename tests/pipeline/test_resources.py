@@ -46,7 +46,8 @@ KINDS = {
     "monitored": {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorBaseline": "b", "MonitorColumns": TEN},
     "accelerated": {"InstanceType": "ml.g5.xlarge"},
     "shadowed": {"DataCaptureS3Uri": "account", "ShadowModelPackageName": ARN.replace("/1", "/3")},
-    "in a VPC": {"VpcSubnetIds": "subnet-2b", "VpcSecurityGroupIds": "sg-2b"},
+    "on Inf1": {"InstanceType": "ml.inf1.xlarge"},
+    "in a VPC": {"VpcSubnetIds": "subnet-2b,subnet-3c", "VpcSecurityGroupIds": "sg-2b"},
 }
 # Another value of each parameter that has no number and no list of allowed ones.
 OTHERS = {
@@ -54,7 +55,7 @@ OTHERS = {
     "SageMakerExecutionRoleName": "other", "InstanceType": "ml.c6i.large",
     "ContainerStartupHealthCheckTimeoutInSeconds": "900", "ModelDataDownloadTimeoutInSeconds": "900",
     "VolumeSizeInGB": "64", "AsyncOutputS3Uri": "s3://answers", "AdditionalAlarmName": "drift",
-    "DataCaptureS3Uri": "s3://captured", "VpcSubnetIds": "subnet-1a", "VpcSecurityGroupIds": "sg-1a",
+    "DataCaptureS3Uri": "s3://captured", "VpcSubnetIds": "subnet-1a,subnet-2b", "VpcSecurityGroupIds": "sg-1a",
     "VolumeKmsKeyId": "alias/models", "DataKmsKeyId": "alias/data", "ModelServerWorkers": "2",
     "OfficeHoursStart": "cron(1 7 ? * * *)",
     "ServerlessProvisionedConcurrency": "3",

@@ -148,8 +148,12 @@ ROWS = (
     setting("DataCaptureS3Uri", "s3://Bucket", "empty, account, or s3:// followed by a bucket", "account"),
     setting("DataCapturePercentage", "200", "a whole number from 0 to 100", "20", DataCaptureS3Uri="account"),
     setting(
-        "VpcSubnetIds", "10.0.0.0/24", "empty, account, or at most 16 ids", "subnet-1a2b3c4d,subnet-5e6f7a8b",
+        "VpcSubnetIds", "10.0.0.0/24", "empty, account, or 2 to 16 ids", "subnet-1a2b3c4d,subnet-5e6f7a8b",
         VpcSecurityGroupIds="account",
+    ),
+    setting(
+        "VpcSubnetIds", "subnet-1a2b3c4d", "2 to 16 ids of subnets in different zones",
+        "subnet-1a2b3c4d,subnet-5e6f7a8b", VpcSecurityGroupIds="account",
     ),
     setting("VpcSecurityGroupIds", "default", "empty, account, or at most 5", "sg-1a2b3c4d", VpcSubnetIds="account"),
     setting("VolumeKmsKeyId", "my key", "empty, or the alias of a KMS key of each account", "alias/models"),
@@ -220,6 +224,15 @@ ROWS = (
         "Parameters.AsyncOutputS3Uri", {"Parameters": {"EndpointKind": "asynchronous"}}, '""',
         "an asynchronous endpoint needs a place for its answers", '"account"',
     ),
+    setting("DataCaptureS3Uri", "account", "an asynchronous endpoint captures no data", "", **ASYNCHRONOUS),
+    setting("InstanceType", "ml.inf1.xlarge", "has no asynchronous endpoints", "ml.inf2.xlarge", **ASYNCHRONOUS),
+    setting(
+        "TrafficRoutingType", "LINEAR", "updates on ml.inf1.xlarge move at once", "ALL_AT_ONCE",
+        InstanceType="ml.inf1.xlarge", **TWO,
+    ),
+    setting(
+        "AdditionalAlarmName", "mine", "no alarm takes one back", "", InstanceType="ml.inf1.xlarge",
+    ),
     together("AsyncOutputS3Uri", "account", "only an asynchronous endpoint puts answers there", ""),
     Wrong(
         "Parameters.VpcSecurityGroupIds", {"Parameters": {"VpcSubnetIds": "account"}}, '""',
@@ -287,7 +300,7 @@ def test_a_wrong_setting_is_refused_with_file_path_value_rule_and_example(tmp_pa
 
 def test_every_setting_is_wrong_in_a_row_and_the_rows_are_counted() -> None:
     assert {row.path.removeprefix("Parameters.") for row in ROWS} >= DECLARED.keys() - set(WRITTEN_HERE)
-    assert len(ROWS) == 117
+    assert len(ROWS) == 122
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.models import Models
 from localaws.services.sagemaker.servers import Fleet, start_fleet
 from localaws.services.sagemaker.shared import StartFailed
+from localaws.variants import is_unguarded
 
 LONGEST = 28_800  # seconds of a deployment (API Reference, BlueGreenUpdatePolicy)
 EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK", "OutOfService": "OUT_OF_SERVICE"}
@@ -151,11 +152,13 @@ def settle(cloud: Cloud, account: str, region: str, endpoint: Endpoint, status: 
 def update(cloud: Cloud, account: str, region: str, endpoint: Endpoint, new: Fleet, config: dict[str, Any]) -> None:
     """The new fleet beside the old one, traffic shifted step by step, the old one stopped; or all as before.
 
-    Developer Guide, "Exclusions" of the deployment guardrails: of a rolling update that has several variants, an update
-    at once without alarms is left. That a shadow variant counts among them is our reading.
+    Developer Guide, "Exclusions" of the deployment guardrails: of a rolling update that has several variants, and of
+    any on Inf1, an update at once without alarms is left. That a shadow variant counts among them is our reading.
     """
     announce(cloud, account, region, endpoint)
-    if "RollingUpdatePolicy" in config and (endpoint.fleet.shadows or new.shadows):
+    fleets = (endpoint.fleet, new)
+    rolling = "RollingUpdatePolicy" in config and any(fleet.shadows for fleet in fleets)
+    if rolling or any(is_unguarded(fleet.config) for fleet in fleets):
         config = {}
     try:
         start_fleet(cloud, account, region, endpoint.name, new)

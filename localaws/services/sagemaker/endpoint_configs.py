@@ -19,7 +19,7 @@ from localaws.services.sagemaker import base, shadows
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.models import Models
 from localaws.services.sagemaker.service import sagemaker
-from localaws.variants import VARIANTS, variants_of
+from localaws.variants import UNGUARDED, VARIANTS, variants_of
 
 MEMORY = range(1024, 6145, 1024)  # MB of a serverless endpoint
 VARIANT = (
@@ -57,7 +57,7 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
         check_machine(variant, "KmsKeyId" in params)
     shadows.check(params)
     if "DataCaptureConfig" in params:
-        check_capture(params["DataCaptureConfig"], serverless="ServerlessConfig" in variants[0])
+        check_capture(params, serverless="ServerlessConfig" in variants[0])
     if "AsyncInferenceConfig" in params:
         check_async(params["AsyncInferenceConfig"], variants)
     whole = arn("sagemaker", call.region, call.account, f"endpoint-config/{params['EndpointConfigName']}")
@@ -124,10 +124,13 @@ def check_machine(variant: dict[str, Any], key: bool) -> None:
         raise invalid(f"InferenceAmiVersion {image} is not supported for the instance type {kind}.")
 
 
-def check_capture(capture: dict[str, Any], serverless: bool) -> None:
+def check_capture(params: dict[str, Any], serverless: bool) -> None:
+    """Developer Guide, "Supported features": neither of serverless endpoints nor of asynchronous ones."""
     if serverless:
         raise invalid("DataCaptureConfig is not supported for serverless endpoints.")
-    modes = [option["CaptureMode"] for option in capture["CaptureOptions"]]
+    if "AsyncInferenceConfig" in params:
+        raise invalid("DataCaptureConfig is not supported for asynchronous endpoints.")
+    modes = [option["CaptureMode"] for option in params["DataCaptureConfig"]["CaptureOptions"]]
     if len(modes) != len(set(modes)):
         raise invalid("Duplicate capture options are not allowed.")
     if "InputAndOutput" in modes:
@@ -135,8 +138,12 @@ def check_capture(capture: dict[str, Any], serverless: bool) -> None:
 
 
 def check_async(config: dict[str, Any], variants: list[dict[str, Any]]) -> None:
+    """Developer Guide, "Asynchronous inference": not with what the exclusions of the deployment guardrails name."""
     if any("ServerlessConfig" in variant for variant in variants):
         raise invalid("AsyncInferenceConfig is not supported for serverless endpoints.")
+    for variant in variants:
+        if (kind := variant["InstanceType"]).startswith(UNGUARDED):
+            raise invalid(f"AsyncInferenceConfig is not supported for the instance type {kind}.")
     if config["OutputConfig"].get("NotificationConfig"):
         raise NotSupported("AsyncInferenceConfig with NotificationConfig")
     if "S3OutputPath" not in config["OutputConfig"]:

@@ -20,7 +20,7 @@ from typing import Any
 from localaws.cloud import Cloud
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.servers import Fleet, Server
-from localaws.variants import VARIANTS, variants_of
+from localaws.variants import UNGUARDED, VARIANTS, variants_of
 
 MOST = 16  # copies under way at a time: a shadow that is slower than its requests gets no more
 
@@ -36,7 +36,7 @@ def check(config: Mapping[str, Any]) -> None:
     for variant in variants_of(config):
         if "ServerlessConfig" in variant:
             raise invalid("ShadowProductionVariants is not supported for serverless endpoints.")
-        if variant["InstanceType"].startswith("ml.inf1."):
+        if variant["InstanceType"].startswith(UNGUARDED):
             raise invalid(f"ShadowProductionVariants is not supported for the instance type {variant['InstanceType']}.")
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from awslang.errors import AwsError, NotSupported
-from localaws.services.sagemaker.deployment import batches, check_deployment, share_of, shifts, steps_of
+from localaws.services.sagemaker import deployment
+from localaws.services.sagemaker.deployment import (
+    Endpoint,
+    batches,
+    check_deployment,
+    share_of,
+    shifts,
+    steps_of,
+    update,
+)
 from localaws.services.sagemaker.servers import new_fleet
 
 
@@ -16,6 +27,11 @@ def policy(kind: str, **size: Any) -> dict[str, Any]:
         "TrafficRoutingConfiguration": {"Type": kind, "WaitIntervalInSeconds": 60, **size},
         "TerminationWaitInSeconds": 300,
     }
+
+
+def configuration(count: int, **more: Any) -> dict[str, Any]:
+    variant = {"VariantName": "AllTraffic", "InitialVariantWeight": 1.0, "InitialInstanceCount": count, **more}
+    return {"EndpointConfigName": "new", "ProductionVariants": [variant]}
 
 
 def percent(value: int) -> dict[str, Any]:
@@ -39,6 +55,22 @@ def test_linear_shifting_goes_in_equal_steps() -> None:
 @pytest.mark.parametrize(("value", "total", "share"), [(10, 4, 0.25), (50, 3, 1 / 3), (50, 1, 1.0), (20, 10, 0.2)])
 def test_a_share_is_whole_instances_and_at_least_one(value: int, total: int, share: float) -> None:
     assert share_of(percent(value), total) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("kinds", [("ml.inf1.xlarge", "ml.m5.large"), ("ml.m5.large", "ml.inf1.xlarge")])
+def test_an_update_on_inf1_waits_for_nothing_and_no_alarm_takes_it_back(
+    kinds: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SageMaker Developer Guide, "Exclusions": all at once, with no final baking period, whatever is asked for."""
+    asked: list[dict[str, Any]] = []
+    for name in ("announce", "start_fleet", "record", "settle"):
+        monkeypatch.setattr(deployment, name, lambda *_: None)
+    monkeypatch.setattr(deployment, "check_alarms", lambda _, config: asked.append(config))
+    old, new = (new_fleet(configuration(2, InstanceType=kind)) for kind in kinds)
+    endpoint = Endpoint({"EndpointName": "iris"}, old)
+    cloud: Any = SimpleNamespace(stopping=Event(), waits=1.0)  # what a wait needs of it
+    update(cloud, "1", "us-east-1", endpoint, new, rolling(50))
+    assert (endpoint.fleet, asked) == (new, [{}, {}])
 
 
 def rolling(value: int, **more: Any) -> dict[str, Any]:
@@ -70,8 +102,7 @@ def test_a_rolling_update_that_aws_refuses_is_refused(
     config: dict[str, Any], count: int, error: type[Exception] | None, words: str
 ) -> None:
     """API Reference, RollingUpdatePolicy and DeploymentConfig."""
-    variant = {"VariantName": "AllTraffic", "InitialVariantWeight": 1.0, "InitialInstanceCount": count}
-    fleet = new_fleet({"ProductionVariants": [variant]})
+    fleet = new_fleet(configuration(count))
     if error is None:
         check_deployment(config, fleet)
         return
