@@ -27,8 +27,8 @@ LONGEST_DEPLOYMENT = 28_800  # seconds: MaximumExecutionTimeoutInSeconds, which 
 BURSTABLE = "ml.t2."
 UNGUARDED = "ml.inf1."  # its updates move at once, and no alarm takes one back ("Exclusions")
 UNGUARDED_HAVE = {"TrafficRoutingType": "ALL_AT_ONCE", "BakeSeconds": "300", "AdditionalAlarmName": ""}
-# Families with a disk of their own, which take neither size nor key of a volume (API Reference, CreateEndpointConfig,
-# KmsKeyId; that they refuse a size: aws/sagemaker-python-sdk#4828 and its function volume_size_supported).
+# Families with a disk of their own, which a key does not encrypt (API Reference, CreateEndpointConfig, KmsKeyId) and
+# which take no size (aws/sagemaker-python-sdk#4828 and its function volume_size_supported).
 OWN_DISK = re.compile(r"ml\.([a-z0-9]*d[a-z0-9]*|(g5|g6|p5|trn1)[a-z]*)\.")
 # By a word of a machine image's name, the instances that have its accelerator (API Reference, ProductionVariant).
 OF_IMAGE = {
@@ -219,10 +219,10 @@ def machines(values: Mapping[str, str]) -> Broken:
     if values["EndpointKind"] in ("serverless", "batch"):
         return
     kind = values["InstanceType"]
-    if OWN_DISK.match(kind):
-        for name in ("VolumeSizeInGB", "VolumeKmsKeyId"):
-            if values[name]:
-                yield name, f'{kind} has a disk of its own, and SageMaker adds no volume. Write ""'
+    if OWN_DISK.match(kind) and values["VolumeSizeInGB"]:
+        yield "VolumeSizeInGB", f'{kind} has a disk of its own, and SageMaker adds no volume. Write ""'
+    if OWN_DISK.match(kind) and values["VolumeKmsKeyId"]:
+        yield "VolumeKmsKeyId", f'{kind} has a disk that it encrypts itself, without a key. Write ""'
     image = values["InferenceAmiVersion"]
     for word, (fits, example) in OF_IMAGE.items():
         if word in image and not fits.match(kind):

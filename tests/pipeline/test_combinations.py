@@ -378,7 +378,7 @@ def test_every_setting_has_a_value_that_counts() -> None:
     ("kind", "name", "value", "why"),
     [
         ("ml.g5.2xlarge", "VolumeSizeInGB", "256", 'has a disk of its own, and SageMaker adds no volume. Write ""'),
-        ("ml.m5d.large", "VolumeKmsKeyId", "alias/models", "has a disk of its own"),
+        ("ml.m5d.large", "VolumeKmsKeyId", "alias/models", "has a disk that it encrypts itself"),
         ("ml.m5.large", "InferenceAmiVersion", "al2-ami-sagemaker-inference-gpu-3-1", 'such as "ml.g5.xlarge"'),
         ("ml.g5.2xlarge", "InferenceAmiVersion", "al2-ami-sagemaker-inference-neuron-2", 'such as "ml.inf2.xlarge"'),
     ],

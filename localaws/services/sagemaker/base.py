@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -73,6 +74,14 @@ def user(principal: Principal) -> dict[str, Any]:
     """CreatedBy and LastModifiedBy for a caller without a Studio user profile (API Reference, "UserContext")."""
     name = principal.session_name or principal.arn.rsplit("/", 1)[-1]
     return {"IamIdentity": {"Arn": principal.arn, "PrincipalId": f"AROAEXAMPLE:{name}"}}
+
+
+# Families with a disk of their own, to which SageMaker adds no volume (aws/sagemaker-python-sdk#4828).
+OWN_DISK = re.compile(r"ml\.([a-z0-9]*d[a-z0-9]*|(g5|g6|p5|trn1)[a-z]*)\.")
+
+
+def has_own_disk(kind: str) -> bool:
+    return OWN_DISK.match(kind) is not None
 
 
 def service_role(cloud: Cloud, role_arn: str, region: str, account: str, source_arn: str = "") -> Session:

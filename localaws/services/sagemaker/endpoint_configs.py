@@ -16,7 +16,7 @@ from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base, shadows
-from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.base import has_own_disk, invalid
 from localaws.services.sagemaker.models import Models
 from localaws.services.sagemaker.service import sagemaker
 from localaws.variants import UNGUARDED, VARIANTS, variants_of
@@ -27,9 +27,7 @@ VARIANT = (
     "VolumeSizeInGB", "ModelDataDownloadTimeoutInSeconds", "ContainerStartupHealthCheckTimeoutInSeconds",
     "RoutingConfig", "InferenceAmiVersion",
 )  # fmt: skip
-# Families with a disk of their own, to which SageMaker adds no volume (API Reference, CreateEndpointConfig, KmsKeyId;
-# aws/sagemaker-python-sdk#4828), and the accelerators of the machine images (API Reference, ProductionVariant).
-OWN_DISK = re.compile(r"ml\.([a-z0-9]*d[a-z0-9]*|(g5|g6|p5|trn1)[a-z]*)\.")
+# The accelerators of the machine images (API Reference, ProductionVariant).
 ACCELERATORS = {"gpu": re.compile(r"ml\.[gp][0-9]"), "neuron": re.compile(r"ml\.(inf2|trn)")}
 
 
@@ -54,7 +52,7 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
         raise invalid("Duplicate variant names are not allowed.")
     for variant in variants:
         check_variant(call, variant, len(params["ProductionVariants"]))
-        check_machine(variant, "KmsKeyId" in params)
+        check_machine(variant)
     shadows.check(params)
     if "DataCaptureConfig" in params:
         check_capture(params, serverless="ServerlessConfig" in variants[0])
@@ -114,11 +112,11 @@ def check_serverless(serverless: dict[str, Any]) -> None:
         raise invalid(f"MemorySizeInMB must be one of {', '.join(map(str, MEMORY))}.")
 
 
-def check_machine(variant: dict[str, Any], key: bool) -> None:
-    """ValidationException for what the disk and the accelerator of an instance type exclude; key: of its volume"""
+def check_machine(variant: dict[str, Any]) -> None:
+    """ValidationException for what the disk and the accelerator of an instance type exclude."""
     kind = variant.get("InstanceType", "")
-    if OWN_DISK.match(kind) and (key or "VolumeSizeInGB" in variant):
-        raise invalid(f"{'KmsKeyId' if key else 'VolumeSizeInGB'} is not supported for the instance type {kind}.")
+    if has_own_disk(kind) and "VolumeSizeInGB" in variant:
+        raise invalid(f"VolumeSizeInGB is not supported for the instance type {kind}.")
     image = variant.get("InferenceAmiVersion", "")
     if any(word in image and not fits.match(kind) for word, fits in ACCELERATORS.items()):
         raise invalid(f"InferenceAmiVersion {image} is not supported for the instance type {kind}.")

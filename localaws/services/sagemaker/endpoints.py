@@ -50,7 +50,7 @@ def create_endpoint(call: Call) -> dict[str, Any]:
     base.only(params, "CreateEndpoint", "EndpointName", "EndpointConfigName", "DeploymentConfig", "Tags")
     name = params["EndpointName"]
     fleet = new_fleet(find_config(call))
-    volume_keys.check(call, fleet.config)
+    volume_keys.check(call, fleet.config.get("KmsKeyId"))
     deployment.check_deployment(params.get("DeploymentConfig", {}), fleet)
     whole = arn("sagemaker", call.region, call.account, f"endpoint/{name}")
     moment = base.now()
@@ -82,7 +82,7 @@ def update_endpoint(call: Call) -> dict[str, Any]:
     )  # fmt: skip
     endpoint = find_endpoint(call)
     new = new_fleet(find_config(call))
-    volume_keys.check(call, new.config)
+    volume_keys.check(call, new.config.get("KmsKeyId"))
     config = params.get("DeploymentConfig", {})
     if params.get("RetainDeploymentConfig"):
         if config:

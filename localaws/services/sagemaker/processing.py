@@ -26,7 +26,7 @@ from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.ecr.images import TAGS
-from localaws.services.sagemaker import base, images, lineage_records, logs, storage, vpc
+from localaws.services.sagemaker import base, images, lineage_records, logs, storage, volume_keys, vpc
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.containers import ML, Container, NotInstalled
 from localaws.services.sagemaker.jobs import DEFECT, JobFailed, Jobs, Kind
@@ -78,6 +78,7 @@ def create_processing_job(call: Call) -> dict[str, Any]:
     name = params["ProcessingJobName"]
     whole = arn("sagemaker", call.region, call.account, f"processing-job/{name}")
     session = base.service_role(call.cloud, params["RoleArn"], call.region, call.account, whole)
+    volume_keys.check_job(call, params["RoleArn"], params["ProcessingResources"]["ClusterConfig"])
     moment = base.now()
     shown: dict[str, Any] = {name: params[name] for name in SHOWN if name in params} | {
         "ProcessingJobArn": whole,

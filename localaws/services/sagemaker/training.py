@@ -26,7 +26,16 @@ from localaws.cloud import Cloud, Session, arn
 from localaws.containers import content_types, process, xgboost_hyperparameters
 from localaws.services.cloudwatch import own_metrics
 from localaws.services.ecr.images import SKLEARN, TAGS, XGBOOST
-from localaws.services.sagemaker import base, images, lineage_records, logs, script_mode, storage, training_files
+from localaws.services.sagemaker import (
+    base,
+    images,
+    lineage_records,
+    logs,
+    script_mode,
+    storage,
+    training_files,
+    volume_keys,
+)
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.containers import Container, NotInstalled
 from localaws.services.sagemaker.jobs import DEFECT, ENDED, JobFailed, Jobs, Kind
@@ -78,6 +87,7 @@ def create_training_job(call: Call) -> dict[str, Any]:
     name = params["TrainingJobName"]
     whole = arn("sagemaker", call.region, call.account, f"training-job/{name}")
     session = base.service_role(call.cloud, params["RoleArn"], call.region, call.account, whole)
+    volume_keys.check_job(call, params["RoleArn"], params["ResourceConfig"])
     keys = {
         channel["ChannelName"]: find_input(session, params["RoleArn"], channel, script is not None or image not in TAGS)
         for channel in params.get("InputDataConfig", [])

@@ -19,7 +19,7 @@ from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.ecr.images import XGBOOST
-from localaws.services.sagemaker import base, lineage_records, servers, storage
+from localaws.services.sagemaker import base, lineage_records, servers, storage, volume_keys
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.jobs import DEFECT, JobFailed, Jobs, Kind
 from localaws.services.sagemaker.models import Model, find_model
@@ -66,6 +66,7 @@ def create_transform_job(call: Call) -> dict[str, Any]:
     model = find_model(call)
     if model.container.form != "archive":  # Developer Guide, "Deploying uncompressed models"
         raise invalid(f"ModelDataSource is not supported for batch transform: model {params['ModelName']} has it.")
+    volume_keys.check_job(call, model.shown["ExecutionRoleArn"], params["TransformResources"])
     name = params["TransformJobName"]
     whole = arn("sagemaker", call.region, call.account, f"transform-job/{name}")
     moment = base.now()
