@@ -21,7 +21,7 @@ from pipeline.executions import Run, pipeline_of, runs_of
 from pipeline.frozen import etag_of_object, written_after
 from pipeline.registry import Version, described, read_version, versions_of
 from pipeline.settings import Settings
-from pipeline.specification import AGAIN, baseline_of, unchanged, urls_of
+from pipeline.specification import AGAIN, baselines_of, unchanged, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -157,7 +157,7 @@ class Approvals:
         By the time that S3 lists, and by the ETag that the record's entry has: an upload in parts lists when it began.
         """
         at, then = datetime.fromisoformat(approval.at), etags_in(document)
-        for url in (*urls_of(package["InferenceSpecification"]), *baseline_of(package)):
+        for url in (*urls_of(package["InferenceSpecification"]), *baselines_of(package)):
             try:
                 same = url not in then or etag_of_object(self.s3, url) == then[url]
                 if same and not written_after(self.s3, url, at):

@@ -24,6 +24,12 @@ SWITCHED_OFF = {
     "VpcSubnetIds": ("", "the VPC is switched off", "the subnets are others"),
     "DataCaptureS3Uri": ("", "data capture is switched off", "captured data go elsewhere"),
     "MonitorHours": ("0", "the monitor of data quality is switched off", ""),
+    "MonitorQualityHours": ("0", "the monitor of model quality is switched off", ""),
+    "MonitorQualityMetric": (
+        "none",
+        "no metric of model quality is watched",
+        "another metric of model quality is watched",
+    ),
     "AdditionalAlarmName": ("", "the additional alarm is switched off", "the additional alarm is another one"),
     "DataKmsKeyId": ("", "captured data and answers lose their own key", "the key of captured data is another one"),
     "VolumeKmsKeyId": ("", "the volumes lose their own key", "the key of the volumes is another one"),
@@ -37,6 +43,7 @@ LARGER = {
     "MaximumModelLatencyMicroseconds": "the alarm on latency passes over more",
     "TrafficStepPercentage": "more of the traffic moves at first",
     "MonitorHours": "the monitor looks less often",
+    "MonitorQualityHours": "the monitor of model quality looks less often",
     "MaximumDrift": "the alarm on drift passes over more",
     "FailureTolerancePercentage": "a deployment goes on with more accounts that failed",
 }
@@ -95,13 +102,16 @@ def loosened(changed: Changed) -> Iterator[str]:
     """Settings that protect less than they did."""
     for name, words in {**LARGER, **SMALLER}.items():
         live, new = changed.get(name, ("", ""))
-        if name == "MonitorHours" and "0" in (live, new):
+        if name in ("MonitorHours", "MonitorQualityHours") and "0" in (live, new):
             continue  # it is switched on, or off
         if NUMBER.fullmatch(live) and NUMBER.fullmatch(new) and (float(new) > float(live)) is (name in LARGER):
             yield f"{words} ({name} {live} → {new})"
     live, new = changed.get("InstanceType", ("", ""))
     if new.startswith(UNGUARDED) and not live.startswith(UNGUARDED):
         yield f"updates move at once, and no alarm takes one back (InstanceType {live} → {new})"
+    live, new = changed.get("MonitorQualityBound", ("", ""))
+    if live and new:  # which side of it is worse, the metric says
+        yield f"the bound of the model quality is another one (MonitorQualityBound {live} → {new})"
     live, new = changed.get("TrafficRoutingType", ("", ""))
     if new == "ALL_AT_ONCE" and live:
         yield f"a new version takes all traffic at once (TrafficRoutingType {live} → {new})"

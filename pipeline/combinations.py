@@ -13,14 +13,15 @@ stays asynchronous: aws/sagemaker-python-sdk#3124.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping, Set
 from functools import cache
 from typing import Any
 
 import botocore.session
 
 from pipeline import schedules
-from pipeline.documents import shown
+from pipeline.documents import Broken, shown
+from pipeline.monitors import combined
 from pipeline.parameters import Declared
 
 LONGEST_DEPLOYMENT = 28_800  # seconds: MaximumExecutionTimeoutInSeconds, which must be longer than all waits together
@@ -49,6 +50,7 @@ NOT_SERVERLESS = {
     "ModelDataDownloadTimeoutInSeconds": ("", "has no instances that start"),
     "InferenceAmiVersion": ("", "has no instances of a machine image"),
     "MonitorHours": ("0", "has no captured data that a monitor could look at"),
+    "MonitorQualityHours": ("0", "has no captured data that a monitor could look at"),
 }
 # What a batch stage lacks, the same way: its Model is asked by transform jobs.
 NOT_BATCH = {
@@ -63,6 +65,7 @@ NOT_BATCH = {
     "InferenceAmiVersion": ("", "choose no machine image"),
     "AdditionalAlarmName": ("", "have no update that an alarm ends"),
     "MonitorHours": ("0", "have no captured data that a monitor could look at"),
+    "MonitorQualityHours": ("0", "have no captured data that a monitor could look at"),
 }
 OF_BATCH = ("BatchSchedule", "BatchContentType", "BatchAccept", "BatchSplitType")
 OF_ALARMS = (
@@ -72,6 +75,7 @@ ENDPOINTS = ("real-time", "serverless", "asynchronous")
 OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "BakeSeconds", "AdditionalAlarmName")
 OF_SERVERLESS = ("ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "ServerlessProvisionedConcurrency")
 OF_REAL_TIME = ("ScalingMetric", "TargetInvocationsPerInstance", "TargetConcurrentRequests")
+OF_QUALITY = ("MonitorQualityWindowHours", "MonitorQualityMetric", "MonitorQualityBound")
 OF_SCALING = (
     "ScaleOutCooldownSeconds", "ScaleInCooldownSeconds", "OfficeHoursStart", "OfficeHoursEnd", "OfficeHoursTimezone",
     "OfficeHoursInstanceCount",
@@ -92,7 +96,9 @@ WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = 
     (("TrafficStepPercentage",), "TrafficRoutingType", ("ALL_AT_ONCE",), "CANARY"),
     (("DataCapturePercentage",), "DataCaptureS3Uri", ("",), "account"),
     (("MonitorInstanceType", "MonitorColumns", "MaximumDrift"), "MonitorHours", ("0",), "24"),
+    (OF_QUALITY, "MonitorQualityHours", ("0",), "24"),
 )
+SHARED = {"MonitorInstanceType": "MonitorQualityHours"}  # it has an effect where this one is no "0" too
 COUNTED = ("EndpointKind", "InitialInstanceCount", "DataCaptureS3Uri", "DataCapturePercentage")  # see keeps_count
 
 
@@ -122,7 +128,7 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
     alone = {name for name in given if given[name] != values.get(name)}  # wrong by itself, and named so already
     rules = (
         *serverless(values), *batch(values), *instances(values), *office_hours(values), *machines(values),
-        *asynchronous(values), *traffic(values), *network(values), *monitor(values),
+        *asynchronous(values), *traffic(values), *network(values), *combined(values),
         *without_effect(values, effective({}, declared), alone),
     )  # fmt: skip
     return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules if name not in alone]
@@ -132,9 +138,6 @@ def complete(declared: Mapping[str, Declared]) -> bool:
     """Whether the template has the settings that the rules are about."""
     unused = {name for names, *_ in WITHOUT_EFFECT for name in names}
     return declared.keys() >= {*NOT_SERVERLESS, *NOT_BATCH, *COUNTED, *unused, "AsyncOutputS3Uri", "BatchBucket"}
-
-
-Broken = Iterator[tuple[str, str]]  # the setting, and the rule with the way around it
 
 
 def serverless(values: Mapping[str, str]) -> Broken:
@@ -296,16 +299,6 @@ def network(values: Mapping[str, str]) -> Broken:
         yield missing, 'a VPC needs subnets and security groups. Write both, such as "account", or neither'
 
 
-def monitor(values: Mapping[str, str]) -> Broken:
-    """Developer Guide, "Data quality": of real-time endpoints that capture what they are asked."""
-    if values["MonitorHours"] == "0" or values["EndpointKind"] in ("serverless", "batch"):
-        return
-    if values["EndpointKind"] != "real-time":
-        yield "MonitorHours", 'only a real-time endpoint has a monitor. Write "0", or "real-time" as EndpointKind'
-    elif not values["DataCaptureS3Uri"]:
-        yield "DataCaptureS3Uri", 'a monitor looks at captured data. Write "account", or "0" as MonitorHours'
-
-
 def without_effect(values: Mapping[str, str], defaults: Mapping[str, str], wrong: Set[str]) -> Broken:
     """Settings that are not left at their default, and that the endpoint does not have beside the others.
 
@@ -314,7 +307,8 @@ def without_effect(values: Mapping[str, str], defaults: Mapping[str, str], wrong
     named = set()
     for names, other, where, instead in WITHOUT_EFFECT:
         for name in names if values[other] in where and other not in wrong else ():
-            if values[name] != defaults[name] and name not in named:
+            used = name in SHARED and values[SHARED[name]] != "0"
+            if values[name] != defaults[name] and name not in named and not used:
                 named.add(name)
                 yield (
                     name,

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+Broken = Iterator[tuple[str, str]]  # a setting, and the rule that it breaks with the way around it
 LARGEST = 10_000_000  # bytes of a file
 DEEPEST = 32  # levels of objects and lists
 LONGEST_NUMBER = 100  # characters

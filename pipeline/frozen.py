@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from pipeline.clients import Clients
 from pipeline.console import UserError
 from pipeline.images import digests_of
-from pipeline.specification import baseline_of, sha256, urls_of
+from pipeline.specification import baselines_of, sha256, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,8 +30,8 @@ Frozen = dict[str, Any]  # arn, specification_sha256, artifacts, images
 
 
 def artifacts_of(s3: S3Client, package: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Every artifact of a version with its ETag, and its baseline; UserError for a missing or hidden one."""
-    urls = (*urls_of(package.get("InferenceSpecification", {})), *baseline_of(package))
+    """Every artifact of a version with its ETag, and its baselines; UserError for a missing or hidden one."""
+    urls = (*urls_of(package.get("InferenceSpecification", {})), *baselines_of(package))
     return [{"url": url, "etag": etag_of(s3, url)} for url in urls]
 
 

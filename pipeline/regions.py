@@ -25,7 +25,7 @@ from pipeline.images import ABSENT, described, parts_of
 from pipeline.registry import IMAGE, Version, ensure_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
 from pipeline.sharing import model_bucket
-from pipeline.specification import baseline_of, comparable
+from pipeline.specification import BASELINES, baselines_of, comparable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -155,7 +155,7 @@ def copied(sagemaker: SageMakerClient, version: Version, wanted: Mapping[str, An
             containers = [as_registered(container) for container in there["Containers"]]
             if comparable({**there, "Containers": containers}) != comparable(wanted):
                 continue
-            if len(baseline_of(package)) != len(version.baseline):
+            if len(baselines_of(package)) != len((*version.baseline, *version.quality)):
                 continue
             if summary["ModelApprovalStatus"] != "Approved":
                 raise UserError(
@@ -228,20 +228,22 @@ def copy(clients: Clients, settings: Settings, version: Version, region: str, wa
         InferenceSpecification=wanted,  # type: ignore[arg-type]  # as described
         ModelApprovalStatus="Approved",
         CustomerMetadataProperties={SOURCE: version.arn},
-        **baseline_in(version, target),
+        **baselines_in(version, target),
     )["ModelPackageArn"]
     return ready(clients("sagemaker", region), str(arn))
 
 
-def baseline_in(version: Version, bucket: str) -> dict[str, Any]:
-    """What a copy is registered with so that it has the version's baseline; {} where that has none."""
-    if not version.baseline:
-        return {}
-    files = {
-        name: {"ContentType": "application/json", **moved({"S3Uri": url}, bucket)}
-        for name, url in zip(("Constraints", "Statistics"), version.baseline, strict=True)
+def baselines_in(version: Version, bucket: str) -> dict[str, Any]:
+    """What a copy is registered with so that it has the version's baselines; {} where that has none."""
+    found = {
+        kind: {
+            name: {"ContentType": "application/json", **moved({"S3Uri": url}, bucket)}
+            for name, url in zip(("Constraints", "Statistics"), urls, strict=True)
+        }
+        for kind, urls in zip(BASELINES, (version.baseline, version.quality), strict=True)
+        if urls
     }
-    return {"DriftCheckBaselines": {"ModelDataQuality": files}}
+    return {"DriftCheckBaselines": found} if found else {}
 
 
 def ready(sagemaker: SageMakerClient, arn: str) -> str:

@@ -36,6 +36,7 @@ IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a
 # What a training repository keeps with a version besides its metrics (seed-code/model-build/definition.py).
 ORIGIN = ("model", "columns", "data", "data-hash", "training-job", "commit", "author")
 COLUMNS = "baseline-columns"  # of a version's metadata: names of columns, with spaces between them
+ANSWERS = "quality-answers"  # the kind of problem, the column of the prediction and that of the chance, the same way
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Version:
     origin: Mapping[str, str] = field(default_factory=dict)  # what the training repository says of it: ORIGIN
     baseline: tuple[str, ...] = ()  # where its constraints and its statistics are, for a monitor
     baseline_columns: tuple[str, ...] = ()  # of the baseline that the training repository names
+    quality: tuple[str, ...] = ()  # where the constraints and statistics of its model quality are
+    answers: tuple[str, ...] = ()  # how a monitor of model quality reads its answers: ANSWERS
 
     @property
     def model(self) -> str:
@@ -69,8 +72,8 @@ class Version:
 
     @property
     def artifacts(self) -> list[str]:
-        """Where the artifacts of all containers and the baseline are, each once."""
-        return [*urls_of(self.specification), *self.baseline]
+        """Where the artifacts of all containers and the baselines are, each once."""
+        return [*urls_of(self.specification), *self.baseline, *self.quality]
 
 
 # -- the group ---------------------------------------------------------------------------------
@@ -155,6 +158,8 @@ def read_version(package: Mapping[str, Any], approved_at: str, approved_by: Mapp
         origin={key: value for key, value in package.get("CustomerMetadataProperties", {}).items() if key in ORIGIN},
         baseline=baseline_of(package),
         baseline_columns=tuple(package.get("CustomerMetadataProperties", {}).get(COLUMNS, "").split()),
+        quality=baseline_of(package, "ModelQuality"),
+        answers=tuple(package.get("CustomerMetadataProperties", {}).get(ANSWERS, "").split()),
     )
 
 

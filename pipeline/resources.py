@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.combinations import UNGUARDED
+from pipeline.monitors import MORE_IS_WORSE
 
 Values = Mapping[str, str]  # of the parameters of a stage's stack, defaults included
 
@@ -49,6 +50,15 @@ def monitored(values: Values) -> bool:
 
 def shadowed(values: Values) -> bool:
     return bool(values["ShadowModelPackageName"])
+
+
+def measured(values: Values) -> bool:
+    return values["MonitorQualityHours"] != "0"
+
+
+def quality_bound(values: Values) -> str:
+    worse = "more" if values["MonitorQualityMetric"] in MORE_IS_WORSE else "less"
+    return f"{values['MonitorQualityMetric']} {worse} than {values['MonitorQualityBound']}"
 
 
 def shown(values: Values) -> bool:
@@ -150,12 +160,23 @@ RESOURCES = {
         "alarm drift", ("MaximumDrift", "MonitorColumns"), monitored,
         says=lambda values: f"more than {values['MaximumDrift']}",
     ),
+    "QualityJob": Resource(
+        "definition of the monitor of model quality",
+        ("MonitorQualityBaseline", "MonitorQualityAnswers", "MonitorQualityWindowHours", "MonitorInstanceType",
+         "DataKmsKeyId", "SageMakerExecutionRoleName", "DataCaptureS3Uri", "VpcSubnetIds", "VpcSecurityGroupIds"),
+        measured, replaced=True,
+    ),
+    "QualityMonitor": Resource(
+        "monitor of model quality", (), measured, follows="QualityJob",
+        says=lambda values: f"every {int(values['MonitorQualityHours'])} h",
+    ),
+    "Quality": Resource("alarm quality", ("MonitorQualityMetric",), measured, says=quality_bound),
     "DashboardOfEndpoint": Resource("dashboard", exists=shown),
 }  # fmt: skip
 
 NEEDED = {"EndpointKind", "MaximumInstanceCount", "AsyncOutputS3Uri", "InitialInstanceCount", "TrafficStepPercentage"}
 NEEDED |= {"ScalingMetric", "OfficeHoursStart", "OfficeHoursEnd", "OfficeHoursTimezone", "OfficeHoursInstanceCount"}
-NEEDED |= {"BatchSchedule", "Dashboard"}
+NEEDED |= {"BatchSchedule", "Dashboard", "MonitorQualityBound"}
 NEEDED |= {name for resource in RESOURCES.values() for name in resource.reached}
 
 

@@ -34,6 +34,7 @@ WRITTEN_HERE = (
     *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
     "CopyModelPackageNames", "ShadowModelPackageName", "ShadowCopyModelPackageNames", "MoveAtOnce",
     "SageMakerExecutionRoleName", "Release", "KeepInstanceCount", "BundleVersion", "MonitorBaseline",
+    "MonitorQualityBaseline", "MonitorQualityAnswers",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 SCHEMA = Rule(lambda value: is_text(value, 200), "the name of a file", '"./settings.schema.json"')

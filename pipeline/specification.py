@@ -15,6 +15,7 @@ from pipeline.console import UserError
 ANNOUNCED = ("image", "modeldataurl")  # what an event's containers are compared by
 SPELLED = {name.lower(): name for name in ("Containers", "Environment", "Image", "ImageDigest", "ModelDataUrl")}
 OF_MODELS = "s3://sagemaker-multi-account-models-"  # begins the buckets of 10-model-storage.yaml
+BASELINES = ("ModelDataQuality", "ModelQuality")  # what the monitors of a version compare with
 AGAIN = "Approve it again (set another approval status, then Approved) to deploy what it is now"
 
 
@@ -30,14 +31,19 @@ def urls_of(specification: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(url for url in found if url))
 
 
-def baseline_of(package: Mapping[str, Any]) -> tuple[str, ...]:
+def baseline_of(package: Mapping[str, Any], kind: str = "ModelDataQuality") -> tuple[str, ...]:
     """Where a version's baseline is, its constraints and statistics; () where it has none in a model bucket.
 
-    SageMaker API Reference, DriftCheckModelDataQuality: UpdateModelPackage cannot change it.
+    SageMaker API Reference, DriftCheckBaselines: UpdateModelPackage cannot change them. kind: one of BASELINES
     """
-    quality = (package.get("DriftCheckBaselines") or {}).get("ModelDataQuality") or {}
+    quality = (package.get("DriftCheckBaselines") or {}).get(kind) or {}
     urls = tuple(str((quality.get(name) or {}).get("S3Uri", "")) for name in ("Constraints", "Statistics"))
     return urls if all(url.startswith(OF_MODELS) for url in urls) else ()
+
+
+def baselines_of(package: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files of both baselines of a version."""
+    return tuple(url for kind in BASELINES for url in baseline_of(package, kind))
 
 
 def prefixes_of(specification: Mapping[str, Any]) -> list[str]:

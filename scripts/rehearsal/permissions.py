@@ -26,7 +26,7 @@ from awslang.policy.action_table import table
 from awslang.policy.document import Statement, parse
 from awslang.policy.patterns import action_like
 
-ROLE, MANAGED_POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
+ROLE, MANAGED_POLICY, ROLE_POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"
 LOGICAL_ID = re.compile(r"  ([A-Za-z0-9]+):\s*$")
 SID = re.compile(r"\s*(?:- )?Sid: ([a-zA-Z0-9_]+)")
 REASON = re.compile(r"\s*# (Later|Not rehearsed)(?: \(([^)]*)\))?:\s*(.*)")

@@ -11,7 +11,7 @@ from localaws import moto_bridge
 from localaws.authorization.state import default_document
 from localaws.cloud import Cloud
 from localaws.cloudformation.stacks import Resource, Stack, Stacks
-from scripts.rehearsal.permissions import MANAGED_POLICY, ROLE, reasons
+from scripts.rehearsal.permissions import MANAGED_POLICY, ROLE, ROLE_POLICY, reasons
 
 
 def write_policies(cloud: Cloud, path: Path) -> None:
@@ -20,11 +20,19 @@ def write_policies(cloud: Cloud, path: Path) -> None:
 
 
 def _holders(cloud: Cloud) -> Iterator[dict[str, Any]]:
-    for (account, _), stacks in sorted(cloud.states(Stacks).items()):
-        for stack in stacks.alive():
-            for _, resource in sorted(stack.resources.items()):
-                if resource.type in (ROLE, MANAGED_POLICY) and (holder := _holder(account, resource)):
-                    yield holder | {"reasons": _reasons_of(stack, resource)}
+    made = [
+        (account, stack, resource)
+        for (account, _), stacks in sorted(cloud.states(Stacks).items())
+        for stack in stacks.alive()
+        for _, resource in sorted(stack.resources.items())
+    ]
+    for account, stack, resource in made:
+        if resource.type in (ROLE, MANAGED_POLICY) and (holder := _holder(account, resource)):
+            found = _reasons_of(stack, resource)
+            for place, other, policy in made:  # a stack may give a role of another one a policy
+                if policy.type == ROLE_POLICY and (place, policy.properties["RoleName"]) == (account, holder["name"]):
+                    found |= _reasons_of(other, policy)
+            yield holder | {"reasons": found}
 
 
 def _holder(account: str, resource: Resource) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from typing import Any
 from card import content
 from project import Project
 from steps.baseline import named
-from steps.metrics import GROUPS
+from steps.metrics import GROUPS, READ_AS, monitored_as
 
 # never `latest`: that alias is years old
 # What SageMaker takes as an image; without a registry, the project's own.
@@ -328,6 +328,15 @@ def bounded(these: Names, project: Project) -> dict[str, Any]:
     }
 
 
+def baseline_files(folder: str) -> dict[str, Any]:
+    """The two files of a baseline, in a folder of what the evaluation writes."""
+    place = output_of("Evaluate", "baseline")
+    return {
+        name.capitalize(): {"ContentType": "application/json", "S3Uri": join(place, f"{folder}{name}.json", on="/")}
+        for name in ("constraints", "statistics")
+    }
+
+
 def register_step(these: Names, project: Project) -> dict[str, Any]:
     image, artifact = image_of(these.account, these.region, project), get("Steps.Train.ModelArtifacts.S3ModelArtifacts")
     container: dict[str, Any] = {"Image": image, "ModelDataUrl": artifact}
@@ -372,11 +381,10 @@ def register_step(these: Names, project: Project) -> dict[str, Any]:
         written = join(output_of("Evaluate", "evaluation"), "evaluation.json", on="/")
         quality = {"Statistics": {"ContentType": "application/json", "S3Uri": written}}
         arguments["ModelMetrics"] = {"ModelQuality": quality}
-        folder = output_of("Evaluate", "baseline")
-        files = {
-            name.capitalize(): {"ContentType": "application/json", "S3Uri": join(folder, f"{name}.json", on="/")}
-            for name in ("constraints", "statistics")
-        }
-        arguments["DriftCheckBaselines"] = {"ModelDataQuality": files}
+        arguments["DriftCheckBaselines"] = {"ModelDataQuality": baseline_files("")}
         arguments["CustomerMetadataProperties"]["baseline-columns"] = named(project.features)
+        if project.hyperparameters.get("objective") != "multi:softprob":  # whose answer is no class
+            arguments["DriftCheckBaselines"]["ModelQuality"] = baseline_files("quality/")
+            read_as = READ_AS[monitored_as(project.framework, project.task)]
+            arguments["CustomerMetadataProperties"]["quality-answers"] = read_as
     return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}

@@ -44,6 +44,7 @@ PASSED = {  # the property with the role that is passed, and the service that it
     "AWS::CodePipeline::Pipeline": ("RoleArn", "codepipeline.amazonaws.com"),
     "AWS::SageMaker::EndpointConfig": ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
     "AWS::SageMaker::Model": ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
+    "AWS::SageMaker::ModelQualityJobDefinition": ("RoleArn", "sagemaker.amazonaws.com"),
     "AWS::SageMaker::MonitoringSchedule": (
         "MonitoringScheduleConfig.MonitoringJobDefinition.RoleArn", "sagemaker.amazonaws.com",
     ),

@@ -106,6 +106,10 @@ SAMPLE: dict[str, dict[str, str]] = {
         "DataCaptureS3Uri": "account",
         "MonitorHours": "24",
         "MonitorBaseline": "churn-p-a1b2c3d4e5f6/models/baselines/1",
+        "MonitorQualityHours": "24",
+        "MonitorQualityBaseline": "churn-p-a1b2c3d4e5f6/models/baselines/1/quality",
+        "MonitorQualityMetric": "rmse",
+        "MonitorQualityBound": "2.5",
         "Dashboard": "true",
         "DataKmsKeyId": "alias/endpoint-data",
         "VolumeKmsKeyId": "alias/volumes",
@@ -118,6 +122,9 @@ SELF_MANAGED = {"PermissionModel": "SELF_MANAGED", "OrganizationalUnitStagingId"
 ARNS = {  # of the resources that policies name (Service Authorization Reference, resource types)
     "AWS::CloudFormation::StackSet": f"arn:aws:cloudformation:{REGION}:{MANAGEMENT}:stackset/{{StackSetName}}:1a2b",
     "AWS::CloudWatch::Dashboard": "arn:aws:cloudwatch::{account}:dashboard/{DashboardName}",
+    "AWS::SageMaker::ModelQualityJobDefinition": (
+        "arn:aws:sagemaker:{region}:{account}:model-quality-job-definition/QualityJob-1a2b"
+    ),
     "AWS::SageMaker::MonitoringSchedule": (
         "arn:aws:sagemaker:{region}:{account}:monitoring-schedule/{MonitoringScheduleName}"
     ),
@@ -137,7 +144,12 @@ ARNS = {  # of the resources that policies name (Service Authorization Reference
     "AWS::SageMaker::Model": "arn:aws:sagemaker:{region}:{account}:model/Model-1a2b",
     "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{StateMachineName}",
 }
-REF_IS_THE_ARN = {"AWS::IAM::OIDCProvider", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"}
+REF_IS_THE_ARN = {
+    "AWS::IAM::OIDCProvider",
+    "AWS::SageMaker::ModelQualityJobDefinition",
+    "AWS::SNS::Topic",
+    "AWS::StepFunctions::StateMachine",
+}
 
 
 def arn(type: str, properties: Mapping[str, Any], account: str) -> str:
@@ -260,6 +272,8 @@ HOLDERS: dict[str, tuple[Place, str] | str] = {
     "PublisherRole": (Place(SIXTY), "PublisherRole"),
     "TaskcatRole": (Place(SIXTY, TARGET, (("Purpose", "taskcat"),)), "TaskcatRole"),
 }
+# Templates that give a role of another one more.
+FURTHER = dict.fromkeys(("StageRole", "StageRole without an organization"), (THIRTEEN,))
 
 
 @dataclass(frozen=True)
@@ -277,18 +291,22 @@ class Kit:
 
     def holder(self, name: str) -> Holder:
         found = HOLDERS[name]
-        holder = held(name, "" if isinstance(found, str) else self.text(found[0].file))
+        texts = () if isinstance(found, str) else (self.text(found[0].file), *map(self.text, FURTHER.get(name, ())))
+        holder = held(name, texts)
         return holder.without(self.taken[1]) if self.taken[0] == name else holder
 
 
 @lru_cache(maxsize=256)
-def held(name: str, text: str) -> Holder:
-    """A principal, by the text of its template."""
+def held(name: str, texts: tuple[str, ...]) -> Holder:
+    """A principal, by the text of its template and of those in FURTHER."""
     found = HOLDERS[name]
     if isinstance(found, str):
         return Holder(name, DATA_SCIENCE, (managed(found),))
     place, logical_id = found
-    return Holder(name, place.account, tuple(policies(resources(place, text), logical_id, place.account)))
+    made = resources(place, texts[0])
+    for file, text in zip(FURTHER.get(name, ()), texts[1:], strict=True):
+        made |= resources(Place(file), text)
+    return Holder(name, place.account, tuple(policies(made, logical_id, place.account)))
 
 
 def policies(made: Mapping[str, Resource], logical_id: str, account: str) -> list[Policy]:

@@ -52,7 +52,7 @@ def test_a_finding_says_the_template_the_resource_the_principal_and_the_permissi
         f"{FIFTY}: {name} (AWS::CloudWatch::{kind}, update): ExecutionRole may not cloudwatch:UntagResource"
         for name, kind in (
             ("ServerErrors", "Alarm"), ("ClientErrors", "Alarm"), ("Latency", "Alarm"), ("Drift", "Alarm"),
-            ("DashboardOfEndpoint", "Dashboard"),
+            ("Quality", "Alarm"), ("DashboardOfEndpoint", "Dashboard"),
         )
     ]  # fmt: skip
 

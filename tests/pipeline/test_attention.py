@@ -36,6 +36,8 @@ def card(settings: dict[str, tuple[str, str]] | None = None, **more: Any) -> dic
         (("DataCapturePercentage", "100", "1"), "fewer requests are captured"),
         (("MonitorHours", "24", "0"), "the monitor of data quality is switched off"),
         (("MonitorHours", "1", "24"), "the monitor looks less often"),
+        (("MonitorQualityHours", "24", "0"), "the monitor of model quality is switched off"),
+        (("MonitorQualityHours", "1", "24"), "the monitor of model quality looks less often"),
         (("MaximumDrift", "0.1", "0.25"), "the alarm on drift passes over more"),
         (("InstanceType", "ml.m5.large", "ml.inf1.xlarge"), "updates move at once, and no alarm takes one back"),
         (("TrafficRoutingType", "CANARY", "ALL_AT_ONCE"), "a new version takes all traffic at once"),
@@ -53,6 +55,14 @@ def test_a_safeguard_that_goes_is_the_first_line_and_one_that_comes_is_none(
     assert found[0].startswith(line) is any(words in line for words in off), "what is switched off is the first line"
     assert look_first(card({name: (new, live)})) == []
     assert look_first(card({name: (live, new)}, prod={"from": ""})) == []  # a first deployment takes nothing away
+
+
+def test_another_metric_or_bound_of_the_model_quality_is_named_whichever_side_is_worse() -> None:
+    changed = {"MonitorQualityMetric": ("auc", "rmse"), "MonitorQualityBound": ("0.9", "3")}
+    assert look_first(card(changed)) == [
+        "another metric of model quality is watched (MonitorQualityMetric auc → rmse)",
+        "the bound of the model quality is another one (MonitorQualityBound 0.9 → 3)",
+    ]
 
 
 def test_metric_gates_that_are_overridden_loosened_or_taken_away_are_named() -> None:

@@ -24,6 +24,7 @@ WRITTEN = {
 STACK = "sagemaker-iris-p-1-deploy-prod"
 SCALED = {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
 CAPTURE = {"DataCaptureS3Uri": "account"}
+QUALITY = {"MonitorQualityHours": "24", "MonitorQualityMetric": "r2", "MonitorQualityBound": "0.8"}
 MORNING, EVENING = "cron(0 7 ? * MON-FRI *)", "cron(0 19 ? * MON-FRI *)"
 OFFICE_HOURS = {"OfficeHoursStart": MORNING, "OfficeHoursEnd": EVENING, "OfficeHoursInstanceCount": "2"}
 
@@ -259,32 +260,29 @@ def test_office_hours_have_two_times_and_a_number_between_those_of_autoscaling(
 OTHER = {  # of each setting a value that is not its default
     "InstanceType": "ml.m5.xlarge", "AdditionalAlarmName": "mine", "EnableNetworkIsolation": "true",
     "DataCaptureS3Uri": "account", "VpcSubnetIds": "subnet-1a2b,subnet-3c4d", "VpcSecurityGroupIds": "sg-1a2b",
-    "VolumeKmsKeyId": "alias/volumes", "DataKmsKeyId": "alias/data",
-    "ServerlessMemorySizeInMB": "4096", "TrafficRoutingType": "LINEAR",
-    "DataCapturePercentage": "20", "TrafficStepPercentage": "20", "AsyncOutputS3Uri": "s3://bucket/answers",
-    "ContainerStartupHealthCheckTimeoutInSeconds": "900", "ModelDataDownloadTimeoutInSeconds": "900",
-    "VolumeSizeInGB": "64", "EndpointKind": "serverless", "ModelServerWorkers": "2",
-    "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2",
+    "VolumeKmsKeyId": "alias/volumes", "DataKmsKeyId": "alias/data", "ServerlessMemorySizeInMB": "4096",
+    "TrafficRoutingType": "LINEAR", "DataCapturePercentage": "20", "TrafficStepPercentage": "20",
+    "AsyncOutputS3Uri": "s3://bucket/answers", "ContainerStartupHealthCheckTimeoutInSeconds": "900",
+    "ModelDataDownloadTimeoutInSeconds": "900", "VolumeSizeInGB": "64", "EndpointKind": "serverless",
+    "ModelServerWorkers": "2", "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2",
     "InitialInstanceCount": "7", "MaximumInstanceCount": "7", "TargetInvocationsPerInstance": "7",
     "TargetBacklogPerInstance": "7", "ServerlessMaxConcurrency": "7", "MaximumServerErrorsPerMinute": "7",
-    "MaximumClientErrorsPerMinute": "7", "MaximumModelLatencyMicroseconds": "7",
-    "BakeSeconds": "600", "ScalingMetric": "concurrency", "TargetConcurrentRequests": "7",
-    "ServerlessProvisionedConcurrency": "3",
+    "MaximumClientErrorsPerMinute": "7", "MaximumModelLatencyMicroseconds": "7", "BakeSeconds": "600",
+    "ScalingMetric": "concurrency", "TargetConcurrentRequests": "7", "Dashboard": "true", **QUALITY,
+    "MonitorQualityHours": "12", "MonitorQualityWindowHours": "72,48", "BatchBucket": "batches",
     "ScaleOutCooldownSeconds": "60", "ScaleInCooldownSeconds": "60", "OfficeHoursStart": MORNING,
     "OfficeHoursEnd": EVENING, "OfficeHoursTimezone": "Europe/Zurich", "OfficeHoursInstanceCount": "3",
-    "BatchBucket": "batches", "BatchSchedule": "rate(1 day)",
     "BatchContentType": "application/jsonlines", "BatchAccept": "application/json", "BatchSplitType": "Line",
-    "MonitorHours": "12", "MonitorInstanceType": "ml.m5.large",
-    "MonitorColumns": ",".join("abcdefghij"), "MaximumDrift": "0.3", "Dashboard": "true",
+    "MonitorHours": "12", "MonitorInstanceType": "ml.m5.large", "ServerlessProvisionedConcurrency": "3",
+    "MonitorColumns": ",".join("abcdefghij"), "MaximumDrift": "0.3", "BatchSchedule": "rate(1 day)",
 }  # fmt: skip
 BATCH = {"EndpointKind": "batch", "BatchBucket": "account"}
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"}
 BESIDES = [
     {}, {"EndpointKind": "serverless"}, ASYNCHRONOUS, SCALED, {**ASYNCHRONOUS, **SCALED}, CAPTURE,
     {**SCALED, "ScalingMetric": "concurrency"}, {**SCALED, **OFFICE_HOURS}, {**ASYNCHRONOUS, **SCALED, **OFFICE_HOURS},
-    {**CAPTURE, "MonitorHours": "24"},
-    {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
-    {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"}, {"InstanceType": "ml.inf1.xlarge"},
+    {**CAPTURE, "MonitorHours": "24"}, {**CAPTURE, **QUALITY}, {"InstanceType": "ml.inf1.xlarge"},
+    *({"TrafficRoutingType": routing, "InitialInstanceCount": "2"} for routing in ("CANARY", "ROLLING")),
     BATCH, {**BATCH, "BatchSchedule": "cron(0 3 * * ? *)", "BatchSplitType": "Line", "InitialInstanceCount": "2"},
 ]  # fmt: skip
 
@@ -359,6 +357,9 @@ def rules_refuse(given: dict[str, str]) -> bool:
         {"MonitorHours": "24"},
         {"EndpointKind": "serverless", "MonitorHours": "24"},
         {**ASYNCHRONOUS, **CAPTURE, "MonitorHours": "24"},
+        QUALITY,
+        {**ASYNCHRONOUS, **CAPTURE, **QUALITY},
+        {**CAPTURE, **QUALITY, "MonitorQualityBound": ""},
         SCALED,
         {**SCALED, **OFFICE_HOURS},
         {**SCALED, "OfficeHoursStart": MORNING},

@@ -44,6 +44,13 @@ KINDS = {
     "scheduled": {"EndpointKind": "batch", "BatchBucket": "account", "BatchSchedule": "rate(1 hour)"},
     "captured": {"DataCaptureS3Uri": "account"},
     "monitored": {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorBaseline": "b", "MonitorColumns": TEN},
+    "measured": {
+        "DataCaptureS3Uri": "account",
+        "MonitorQualityHours": "24",
+        "MonitorQualityBaseline": "b",
+        "MonitorQualityMetric": "r2",
+        "MonitorQualityBound": "0.8",
+    },
     "accelerated": {"InstanceType": "ml.g5.xlarge"},
     "shadowed": {"DataCaptureS3Uri": "account", "ShadowModelPackageName": ARN.replace("/1", "/3")},
     "on Inf1": {"InstanceType": "ml.inf1.xlarge"},
@@ -64,6 +71,8 @@ OTHERS = {
     "BatchSchedule": "rate(1 day)", "BatchContentType": "application/jsonlines", "BatchAccept": "application/json",
     "MonitorInstanceType": "ml.m5.large",
     "MonitorBaseline": "iris/c", "MonitorColumns": TEN.replace("a", "z"), "MaximumDrift": "0.3",
+    "MonitorQualityBaseline": "iris/c", "MonitorQualityAnswers": "Regression,1,none",
+    "MonitorQualityWindowHours": "48,24", "MonitorQualityMetric": "rmse", "MonitorQualityBound": "0.9",
 }  # fmt: skip
 NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}  # never change
 # An output alone shows the first; Release stands for what it counts; copies change with the version.
@@ -79,7 +88,8 @@ def resolved(given: Mapping[str, str]) -> dict[str, Any]:
     """The properties of every resource that a stack with these values has; what is replaced gets another name."""
 
     def attribute(name: str, attribute: str) -> str:
-        return f"{name}.{json.dumps(found.resource(name), sort_keys=True) if RESOURCES[name].replaced else attribute}"
+        content = json.dumps(found.resource(name), sort_keys=True) if RESOURCES[name].replaced else attribute
+        return f"arn/{name}.{content.replace('/', '|')}" if name == "QualityJob" else f"{name}.{content}"
 
     known = {name: given[name] for name in DECLARED}
     chosen = parameters.resolve(TEMPLATE, known, None, str)

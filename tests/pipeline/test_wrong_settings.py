@@ -23,6 +23,8 @@ from tests.support.deploy_repository import ENVIRONMENT
 DECLARED = declared_parameters((ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8"))
 BATCH = {"EndpointKind": "batch", "BatchBucket": "account"}
 SERVERLESS = {"EndpointKind": "serverless"}
+BOUND = {"DataCaptureS3Uri": "account", "MonitorQualityMetric": "r2", "MonitorQualityBound": "0.8"}
+QUALITY = {**BOUND, "MonitorQualityHours": "24"}
 MONITOR = {"DataCaptureS3Uri": "account", "MonitorHours": "24"}
 TWO = {"InitialInstanceCount": "2"}
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account", "MaximumInstanceCount": "4"}
@@ -166,6 +168,10 @@ ROWS = (
     setting("MonitorInstanceType", "m5.large", "an instance type of SageMaker processing", "ml.m5.xlarge", **MONITOR),
     setting("MonitorColumns", "age, income", "at most ten names of columns", "a,b,c,d,e,f,g,h,i,j", **MONITOR),
     setting("MaximumDrift", "10%", "a number from 0.001 to 1", "0.2", **MONITOR),
+    setting("MonitorQualityHours", "25", "a whole number from 0 to 24", "24", **BOUND),
+    setting("MonitorQualityWindowHours", "a day", "two numbers of hours", "72,48", **QUALITY),
+    setting("MonitorQualityMetric", "F1 score", "the name of a metric such as accuracy", "accuracy", **QUALITY),
+    setting("MonitorQualityBound", "90%", "empty, or a number", "0.9", **QUALITY),
     setting("Dashboard", "yes", "one of true, false", "true"),
     # values that exclude each other
     together("MonitorHours", "24", "a serverless endpoint has no captured data", "0", **SERVERLESS),
@@ -178,6 +184,10 @@ ROWS = (
         "a monitor looks at captured data", '"account"',
     ),
     together("MaximumDrift", "0.3", "no effect where MonitorHours is", "24"),
+    together("MonitorQualityMetric", "none", "a monitor of model quality needs a metric", "accuracy", **QUALITY),
+    together("MonitorQualityBound", "", "the alarm needs a bound", "0.9", **QUALITY),
+    together("MonitorQualityWindowHours", "24,48", "Write the larger number first", "72,48", **QUALITY),
+    together("MonitorQualityWindowHours", "72,48", "no effect where MonitorQualityHours is", "24"),
     together("DataCaptureS3Uri", "account", "a serverless endpoint cannot capture data", "", **SERVERLESS),
     together("EnableNetworkIsolation", "true", "a serverless endpoint cannot isolate", "false", **SERVERLESS),
     together("MaximumInstanceCount", "4", "a serverless endpoint has no instances to scale", "0", **SERVERLESS),
@@ -300,7 +310,7 @@ def test_a_wrong_setting_is_refused_with_file_path_value_rule_and_example(tmp_pa
 
 def test_every_setting_is_wrong_in_a_row_and_the_rows_are_counted() -> None:
     assert {row.path.removeprefix("Parameters.") for row in ROWS} >= DECLARED.keys() - set(WRITTEN_HERE)
-    assert len(ROWS) == 122
+    assert len(ROWS) == 130
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,25 @@ def test_a_drifted_iris_raises_the_alarm_and_one_like_the_training_data_does_not
     assert place.seen("p-9")["monitor"] == {}
 
 
+def test_a_model_whose_answers_became_wrong_raises_the_alarm_and_a_right_one_does_not(place: Place) -> None:
+    settings = monitoring.with_quality(place, "p-10")
+    assert said_by_build({}, settings) == []
+    assert place.push("p-10", **settings) == "CREATE_COMPLETE"
+    monitoring.label(place, "p-10", "right", lambda true: true)
+    monitoring.execution(place, "p-10", "Completed", "CompletedWithViolations", of="q")
+    assert monitoring.alarm(place, "p-10", "quality") == "OK"
+    monitoring.label(
+        place, "p-10", "wrong", lambda true: f"{(float(true) + 1) % 3}"
+    )  # the world changed, not the model
+    found = monitoring.execution(place, "p-10", "CompletedWithViolations", of="q")
+    until(lambda: monitoring.alarm(place, "p-10", "quality") == "ALARM")
+    assert monitoring.violations(place, found)["accuracy"] == "LessThanThreshold"
+    assert place.push("p-10", **settings, MonitorQualityWindowHours="48,0") == "UPDATE_COMPLETE", "another definition"
+    assert place.seen("p-10")["quality"]["ModelQualityJobInput"]["EndpointInput"]["StartTimeOffset"] == "-PT48H"
+    assert place.push("p-10", DataCaptureS3Uri="account") == "UPDATE_COMPLETE"
+    assert (place.seen("p-10")["quality"], place.seen("p-10")["quality_schedule"]) == ({}, {})
+
+
 def test_a_serverless_endpoint_becomes_a_real_time_one_and_not_the_other_way(place: Place) -> None:
     place.push("p-6", EndpointKind="serverless")
     config = place.seen("p-6")["endpoint"]["EndpointConfigName"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from awslang.template import parameters
@@ -30,13 +30,22 @@ PSEUDO = pseudo_parameters("111111111111", "us-east-1") | {
 EXPORTS = {"network-Vpc": "vpc-1"}
 RESOLVED = {("ssm", "name:2"): "two", ("ssm-secure", "p"): "hidden", ("secretsmanager", "s:SecretString:k"): "secret"}
 
+TAKEN_APART = "AWS::SageMaker::ModelQualityJobDefinition"  # its Ref is an ARN, and a template takes the name out of it
+
+
+def stand_in(template: templates.Template, name: str, attribute: str) -> str:
+    """An attribute of a resource that nothing has made."""
+    apart = attribute == "Ref" and template.resources[name]["Type"] == TAKEN_APART
+    return f"arn/{name}.{attribute}" if apart else f"{name}.{attribute}"
+
+
 parse = cache(templates.parse)  # a file of the kit is asked about many times
 
 
 def evaluator(
     body: str,
     given: Mapping[str, str] | None = None,
-    attributes: Callable[[str, str], Any] = lambda name, attribute: f"{name}.{attribute}",
+    attributes: Callable[[str, str], Any] | None = None,
 ) -> Evaluator:
     template = parse(body)
     return Evaluator(
@@ -44,6 +53,6 @@ def evaluator(
         parameters.resolve(template, given or {}, None, EXPORTS.__getitem__),
         PSEUDO,
         EXPORTS.__getitem__,
-        attributes,
+        attributes or partial(stand_in, template),
         lambda service, reference: RESOLVED[service, reference],
     )

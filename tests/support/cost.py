@@ -39,9 +39,10 @@ WHERE = {  # every template but the endpoint's, and what it is deployed for
 }
 PLAIN = {
     "MaximumInstanceCount": "0", "VolumeKmsKeyId": "", "DataCaptureS3Uri": "", "MonitorHours": "0",
-    "Dashboard": "false",
+    "MonitorQualityHours": "0", "MonitorQualityBaseline": "b", "Dashboard": "false",
 }  # fmt: skip
 WATCHED = {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorBaseline": "b", "Dashboard": "true"}
+MEASURED = {"MonitorQualityHours": "24", "MonitorQualityMetric": "rmse", "MonitorQualityBound": "2.5"}
 REQUESTS, SECONDS = 1_000_000, 0.1  # of a serverless endpoint; its cost is in proportion
 
 
@@ -133,6 +134,7 @@ def endpoints() -> list[Endpoint]:
         endpoint("production, as the seed code has it", **seeded("prod")),
         endpoint("real-time, scaled between one and two instances", MaximumInstanceCount="2"),
         endpoint("real-time, with a monitor and a dashboard", **WATCHED),
+        endpoint("real-time, with both monitors and a dashboard", **WATCHED, **MEASURED),
         endpoint("asynchronous, one instance at all hours", **answers),
         endpoint("asynchronous, scaled down to none", MaximumInstanceCount="2", **answers),
         endpoint("serverless, 2 GB", EndpointKind="serverless"),
@@ -280,7 +282,7 @@ def months() -> Iterator[str]:
     yield (
         f"The alarms are those of the template, and the two that each target tracking policy makes; the one on drift\n"
         f"counts ten times, for its ten metrics. A monitor's jobs come to it: {money(price('monitor') * 30 / 6)} for\n"
-        f"ten minutes a day.\n"
+        f"ten minutes a day; one of model quality has two jobs.\n"
         f"{REQUESTS:,} requests of {SECONDS} seconds to the serverless endpoint cost {money(serving)} more, and "
         f"${price('serverless-data')} a GB of data.\n"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,10 +136,14 @@ class Place:
         resource = {"ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{name}/variant/AllTraffic"}
         targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource["ResourceId"]])
         stack = self.there("cloudformation").describe_stacks(StackName=self.stack_of(project))["Stacks"][0]
-        try:
-            monitor = sagemaker.describe_monitoring_schedule(MonitoringScheduleName=f"{name}-m")
-        except ClientError:
-            monitor = {}
+        monitors: dict[str, Any] = {}
+        for end in ("m", "q"):
+            with suppress(ClientError):
+                monitors[end] = sagemaker.describe_monitoring_schedule(MonitoringScheduleName=f"{name}-{end}")
+        (quality,) = [
+            sagemaker.describe_model_quality_job_definition(JobDefinitionName=one["MonitoringJobDefinitionName"])
+            for one in sagemaker.list_model_quality_job_definitions(EndpointName=name)["JobDefinitionSummaries"]
+        ] or [{}]
         return {
             "endpoint": endpoint,
             "deployment": endpoint.get("LastDeploymentConfig", {}),
@@ -151,7 +155,9 @@ class Place:
                 alarm["AlarmName"].removeprefix(f"{name}-"): alarm
                 for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=f"{name}-")["MetricAlarms"]
             },
-            "monitor": monitor,
+            "monitor": monitors.get("m", {}),
+            "quality_schedule": monitors.get("q", {}),
+            "quality": quality,
             "dashboards": [one["DashboardName"] for one in cloudwatch.list_dashboards()["DashboardEntries"]],
             "target": next(iter(targets["ScalableTargets"]), {}),
             "policies": {p["PolicyName"]: p for p in scaling.describe_scaling_policies(**resource)["ScalingPolicies"]},

@@ -31,6 +31,8 @@ CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 GPU, GPU_AMI = "ml.p3.2xlarge", "al2-ami-sagemaker-inference-gpu-2"  # a type without a disk of its own
 COPIED = {"CopyRegions": "us-east-1,none,none"}
 CRON, CLUSTER = "cron(0 0/12 ? * * *)", ("MonitoringResources", "ClusterConfig", "InstanceType")
+CONSTRAINTS = ("ModelQualityBaselineConfig", "ConstraintsResource", "S3Uri")
+PROBLEM, ASKED = ("ModelQualityAppSpecification", "ProblemType"), ("ModelQualityJobInput", "EndpointInput")
 STATISTICS = ("BaselineConfig", "StatisticsResource", "S3Uri")
 VERSION = "@version2"  # stands for the ARN of the second version
 ABSENT = "arn:aws:sagemaker:us-east-1:111111111111:model-package/absent/1"
@@ -167,6 +169,22 @@ def monitor_job(*path: str) -> Callable[[Seen], Any]:
     return monitor("MonitoringJobDefinition", *path)
 
 
+def quality(*path: str) -> Callable[[Seen], Any]:
+    """Of the definition of the monitor of model quality."""
+
+    def look(seen: Seen) -> Any:
+        found = seen["quality"]
+        for part in path:
+            found = found[part]
+        return found
+
+    return look
+
+
+def quality_schedule(seen: Seen) -> Any:
+    return seen["quality_schedule"]["MonitoringScheduleConfig"]["ScheduleConfig"]["ScheduleExpression"]
+
+
 def drifting(seen: Seen) -> Any:
     return seen["alarms"]["drift"]["Metrics"][1]["MetricStat"]["Metric"]["MetricName"]
 
@@ -224,6 +242,18 @@ ROWS = [
     Row("MonitorBaseline", "b", monitor_job(*STATISTICS), f"s3://{BUCKET}/b/statistics.json", batch=5),
     Row("MonitorColumns", ",".join(["answer"] * 10), drifting, "feature_baseline_drift_answer", batch=5),
     Row("MaximumDrift", "0.3", threshold("drift"), 0.3, batch=5),
+    Row("MonitorQualityHours", "6", quality_schedule, "cron(0 0/6 ? * * *)", batch=6, more=CAPTURE),
+    Row(
+        "MonitorQualityBaseline",
+        "b/quality",
+        quality(*CONSTRAINTS),
+        f"s3://{BUCKET}/b/quality/constraints.json",
+        batch=6,
+    ),
+    Row("MonitorQualityAnswers", "BinaryClassification,none,0", quality(*PROBLEM), "BinaryClassification", batch=6),
+    Row("MonitorQualityWindowHours", "72,48", quality(*ASKED, "StartTimeOffset"), "-PT72H", batch=6),
+    Row("MonitorQualityMetric", "rmse", lambda seen: seen["alarms"]["quality"]["MetricName"], "rmse", batch=6),
+    Row("MonitorQualityBound", "0.75", threshold("quality"), 0.75, batch=6),
     Row("Dashboard", "true", lambda seen: seen["dashboards"], ["iris-p-1-prod-us-east-1"], batch=5),
     Row("AsyncOutputS3Uri", f"s3://{DATA}/x", answers, f"s3://{DATA}/x/iris-p-2-prod/answers", kind=ASYNC),
     Row("TargetBacklogPerInstance", "2", target_value("backlog-per-instance"), 2.0, kind=ASYNC, more=SCALED),

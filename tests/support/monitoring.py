@@ -1,11 +1,13 @@
-"""A monitor of an endpoint of tests/support/endpoint_stack.py: its baseline, requests to it, what it found."""
+"""Monitors of an endpoint of tests/support/endpoint_stack.py: their baselines, requests to it, what they found."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-from localaws.services.sagemaker import monitor_statistics
+from localaws.services.sagemaker import monitor_quality, monitor_statistics
 from tests.support.endpoint_stack import DATA, Place
 from tests.support.sagemaker_world import BUCKET, IRIS, client
 from tests.support.waiting import until
@@ -28,6 +30,35 @@ def with_baseline(place: Place, project: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+def with_quality(place: Place, project: str) -> dict[str, str]:
+    """The settings of a stage with a monitor of model quality, once its baseline is in the model bucket."""
+    problem = "MulticlassClassification"
+    right = [monitor_quality.Pair(f"{float(row[0])}", f"{float(row[0])}") for row in ROWS]
+    constraints = monitor_quality.suggested(problem, monitor_quality.measured(problem, right))
+    folder = f"iris-{project}/models/baselines/x/quality"
+    body = json.dumps(constraints).encode()
+    client(place.cloud, "s3").put_object(Bucket=BUCKET, Key=f"{folder}/constraints.json", Body=body)
+    return {
+        "DataCaptureS3Uri": "account", "MonitorQualityHours": "1", "MonitorQualityBaseline": folder,
+        "MonitorQualityAnswers": f"{problem},0,none", "MonitorQualityMetric": "accuracy", "MonitorQualityBound": "0.9",
+    }  # fmt: skip
+
+
+def label(place: Place, project: str, name: str, truth: Callable[[str], str]) -> None:
+    """Ask about flowers of every class, one a request, and put what is true of each: truth(class in the data)."""
+    runtime, lines = place.there("sagemaker-runtime"), []
+    for n, row in enumerate(ROWS[::5]):
+        runtime.invoke_endpoint(
+            EndpointName=place.name(project), ContentType="text/csv", Body=",".join(row[1:]).encode(),
+            InferenceId=f"{name}-{n}",
+        )  # fmt: skip
+        data = {"data": truth(f"{float(row[0])}"), "encoding": "CSV"}
+        about = {"eventId": f"{name}-{n}"}
+        lines.append(json.dumps({"groundTruthData": data, "eventMetadata": about, "eventVersion": "0"}))
+    key = f"ground-truth/{place.name(project)}/{datetime.now(UTC):%Y/%m/%d/%H}/{name}.jsonl"
+    place.there("s3").put_object(Bucket=DATA, Key=key, Body="\n".join(lines).encode())
+
+
 def ask(place: Place, project: str, shift: float) -> None:
     """One request with every flower, all a little longer by shift."""
     lines = [",".join(f"{float(value) + shift:.1f}" for value in row[1:]) for row in ROWS]
@@ -36,11 +67,13 @@ def ask(place: Place, project: str, shift: float) -> None:
     )
 
 
-def execution(place: Place, project: str, *statuses: str) -> dict[str, Any]:
-    """The newest execution that ended so."""
+def execution(place: Place, project: str, *statuses: str, of: str = "m") -> dict[str, Any]:
+    """The newest execution that ended so; of: m for the monitor of data quality, q for that of model quality"""
 
     def look() -> Any:
-        found = place.there("sagemaker").list_monitoring_executions(MonitoringScheduleName=f"{place.name(project)}-m")
+        found = place.there("sagemaker").list_monitoring_executions(
+            MonitoringScheduleName=f"{place.name(project)}-{of}"
+        )
         every = found["MonitoringExecutionSummaries"]
         return next((one for one in every if one["MonitoringExecutionStatus"] in statuses), None)
 
@@ -49,15 +82,15 @@ def execution(place: Place, project: str, *statuses: str) -> dict[str, Any]:
 
 
 def violations(place: Place, found: dict[str, Any]) -> dict[str, str]:
-    """By column, what the report of an execution says."""
+    """By column or metric, what the report of an execution says."""
     name = found["ProcessingJobArn"].rsplit("/", 1)[1]
     job = place.there("sagemaker").describe_processing_job(ProcessingJobName=name)
     report = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].removeprefix(f"s3://{DATA}/")
     key = f"{report}/constraint_violations.json"
     said = json.loads(place.there("s3").get_object(Bucket=DATA, Key=key)["Body"].read())
-    return {one["feature_name"]: one["constraint_check_type"] for one in said["violations"]}
+    return {one.get("feature_name") or one["metric_name"]: one["constraint_check_type"] for one in said["violations"]}
 
 
-def alarm(place: Place, project: str) -> str:
-    (found,) = place.there("cloudwatch").describe_alarms(AlarmNames=[f"{place.name(project)}-drift"])["MetricAlarms"]
+def alarm(place: Place, project: str, kind: str = "drift") -> str:
+    (found,) = place.there("cloudwatch").describe_alarms(AlarmNames=[f"{place.name(project)}-{kind}"])["MetricAlarms"]
     return str(found["StateValue"])

@@ -19,16 +19,24 @@ from scripts.rehearsal.story import Story
 HOLDER = re.compile(
     r"^  (\w+):\n(?:    Condition: \w+\n)?    Type: AWS::IAM::(?:Role|ManagedPolicy)\n(.*?)(?=^  \w|^\w)", re.M | re.S
 )
+ROLE_POLICY = re.compile(
+    r"^  \w+:\n    Type: AWS::IAM::RolePolicy\n(.*?)(?=^  \w|^\w)", re.M | re.S
+)  # in every installation
+ROLE_NAME = re.compile(r"^      RoleName: (\S+)", re.M)
 SID = re.compile(r"- Sid: (\w+)$", re.M)
 
 
 def statements_of(*templates: str) -> list[tuple[str, str]]:
     """Every allowing statement of the roles and people's policies of these templates: logical id and Sid.
 
-    Those that deny are proven by the attacks that they refuse (tests/security).
+    A policy that a template gives the role of another one counts as that role's. Statements that deny are proven by the
+    attacks that they refuse (tests/security).
     """
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in templates]
-    return [(holder, sid) for text in texts for holder, body in HOLDER.findall(text) for sid in allowing(body)]
+    text = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in templates)
+    found = HOLDER.findall(text)
+    named = {name: holder for holder, body in found for name in ROLE_NAME.findall(body)}
+    found += [(named[name], body) for body in ROLE_POLICY.findall(text) for name in ROLE_NAME.findall(body)]
+    return [(holder, sid) for holder, body in found for sid in allowing(body)]
 
 
 def allowing(body: str) -> Iterator[str]:

@@ -25,8 +25,9 @@ def resources(call: Call, types: list[str]) -> list[str]:
         return [_arn(call, f"model-package/{name}/*", owner), _arn(call, f"model-package-group/{name}", owner)]
     if call.operation == "DescribeImageVersion":  # without a number, the newest one
         return [_arn(call, f"image-version/{params['ImageName']}/{params.get('Version', '*')}", call.account)]
-    if "JobDefinitionName" in params:  # of data quality, the one kind here
-        return [_arn(call, f"data-quality-job-definition/{params['JobDefinitionName']}", call.account)]
+    if "JobDefinitionName" in params:
+        kind = "model" if "ModelQuality" in call.operation else "data"
+        return [_arn(call, f"{kind}-quality-job-definition/{params['JobDefinitionName']}", call.account)]
     if call.operation == "ListPipelineExecutions":
         return [_arn(call, f"pipeline/{params['PipelineName']}", call.account)]
     if call.operation in ("AddAssociation", "DeleteAssociation"):

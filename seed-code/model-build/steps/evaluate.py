@@ -1,6 +1,6 @@
 """Evaluate: the model and the rows of the test in; evaluation.json, report.html and golden-payloads.json out.
 
-And of the rows of the training, the baseline of a monitor (baseline.py).
+And the baselines of monitors: of the rows of the training (baseline.py), and of these figures (quality/).
 
 evaluation.json has the form of SageMaker's model quality reports (metrics.py): the pipeline compares it with the bounds
 of project.toml, and Studio shows it with the version. report.html is for people. golden-payloads.json (payloads.py) has
@@ -19,7 +19,7 @@ import numpy as np
 
 from steps import baseline
 from steps.common import LOCAL, Settings, UserError, number, read_rows, run, settings
-from steps.metrics import GROUPS, NAMES, Answer, report
+from steps.metrics import GROUPS, NAMES, Answer, constraints, monitored_as, report
 from steps.payloads import golden
 from steps.report import page
 
@@ -79,9 +79,20 @@ def evaluate(model_dir: Path, test: Path, output: Path, these: Settings) -> dict
     return found
 
 
-def write_baseline(model_dir: Path, train: Path, output: Path, these: Settings) -> None:
-    rows = read_rows(train)
+def write_baseline(model_dir: Path, folder: Path, output: Path, these: Settings) -> None:
+    """What monitors compare with: the rows of the training, and how good the answers to those of the test are.
+
+    folder: of train/ and test/
+    """
+    rows = read_rows(folder / "train")
     baseline.write(output, baseline.baseline(these.features, rows, predictions(model_dir, rows, these)))
+    answers = predictions(model_dir, read_rows(folder / "test"), these)
+    task = monitored_as(these.framework, these.task)
+    found = report(task, answers, these.positive)
+    count = {"version": 0.0, "dataset": {"item_count": len(answers)}}
+    baseline.write(
+        output / "quality", {"statistics.json": {**count, **found}, "constraints.json": constraints(task, found)}
+    )
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -99,7 +110,7 @@ def step(local: bool) -> None:
     these = settings()
     if local:
         evaluate(LOCAL / "model", LOCAL / "test", LOCAL / "evaluation", these)
-        write_baseline(LOCAL / "model", LOCAL / "train", LOCAL / "baseline", these)
+        write_baseline(LOCAL / "model", LOCAL, LOCAL / "baseline", these)
         print(
             f"{LOCAL / 'evaluation/report.html'} shows it; golden-payloads.json beside it is for the deploy repository"
         )
@@ -107,7 +118,7 @@ def step(local: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model_dir = unpack(CONTAINER / "input/model/model.tar.gz", Path(folder))
         evaluate(model_dir, CONTAINER / "input/test", CONTAINER / "output/evaluation", these)
-        write_baseline(model_dir, CONTAINER / "input/train", CONTAINER / "output/baseline", these)
+        write_baseline(model_dir, CONTAINER / "input", CONTAINER / "output/baseline", these)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,14 @@ NAMES = {  # what a full pipeline can keep and bound
         "accuracy", "weighted_precision", "weighted_recall", "weighted_f0_5", "weighted_f1", "weighted_f2",
     ),
 }  # fmt: skip
+# How a monitor of model quality reads what the endpoint answers: SageMaker's kind of problem, the column of the
+# prediction, and that of the chance of class 1.
+READ_AS = {
+    "regression": "Regression 0 none",
+    "binary": "BinaryClassification none 0",
+    "multiclass": "MulticlassClassification 0 none",
+}
+MORE_IS_WORSE = ("mae", "mse", "rmse", "false_positive_rate", "false_negative_rate")
 BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
 ENOUGH, SAMPLES, SHARE, SEED = 200, 5, 0.8, 42
 
@@ -61,6 +69,26 @@ def report(task: str, answers: list[Answer], positive: str = "") -> dict[str, An
             "true_positive_rates": true_rates,
         }
     return {GROUPS[task]: found}
+
+
+def monitored_as(framework: str, task: str) -> str:
+    """The task as a monitor sees it: of two classes, inference.py answers the one that it takes for right."""
+    return "multiclass" if (framework, task) == ("sklearn", "binary") else task
+
+
+def constraints(task: str, found: dict[str, Any]) -> dict[str, Any]:
+    """constraints.json of model quality: every figure of the report is the worst that may be ("baseline")."""
+    group = GROUPS[task]
+    return {
+        "version": 0.0,
+        f"{group.removesuffix('_metrics')}_constraints": {
+            name: {
+                "threshold": found[group][name]["value"],
+                "comparison_operator": "GreaterThanThreshold" if name in MORE_IS_WORSE else "LessThanThreshold",
+            }
+            for name in NAMES[task]
+        },
+    }
 
 
 def with_deviations(

@@ -174,8 +174,9 @@ def test_the_code_that_is_uploaded_starts_where_the_containers_start_it() -> Non
 def test_the_baseline_is_of_the_training_rows_with_the_models_answers_before_them(
     model_dir: Path, tmp_path: Path
 ) -> None:
-    write_rows(tmp_path / "train" / "train.csv", ROWS)
-    evaluate.write_baseline(model_dir, tmp_path / "train", tmp_path / "baseline", SETTINGS)
+    for part in ("train", "test"):
+        write_rows(tmp_path / part / f"{part}.csv", ROWS)
+    evaluate.write_baseline(model_dir, tmp_path, tmp_path / "baseline", SETTINGS)
     statistics, constraints = (
         json.loads((tmp_path / "baseline" / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("statistics", "constraints")
@@ -189,6 +190,10 @@ def test_the_baseline_is_of_the_training_rows_with_the_models_answers_before_the
     assert [feature["completeness"] for feature in constraints["features"]] == [1.0, 0.5, 1.0]
     assert constraints["features"][2]["string_constraints"] == {"domains": ["blue", "red"]}
     assert colour["inferred_type"] == "String"
+    quality = json.loads((tmp_path / "baseline/quality/constraints.json").read_text(encoding="utf-8"))
+    (group,) = quality.keys() - {"version"}
+    assert group == "multiclass_classification_constraints", "inference.py answers a class, and no chance of one"
+    assert quality[group]["accuracy"]["comparison_operator"] == "LessThanThreshold"
 
 
 def test_columns_have_names_that_a_monitor_takes() -> None:

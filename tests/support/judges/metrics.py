@@ -15,6 +15,7 @@ from typing import Any
 
 from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template
+from pipeline.monitors import METRICS
 from tests.support.judges.values import evaluator, of_type, there, walk
 
 # How long an update is watched, and how long the data of its last minute may take to arrive, which no page says: the
@@ -60,6 +61,8 @@ PUBLISHED = {
     },
 }
 # Of a monitor, for each column ("CloudWatch Metrics"; namespace and dimensions as AWS's samples have them).
+OF_ANSWERS = "aws/sagemaker/Endpoints/model-metrics"  # "Model quality metrics and Amazon CloudWatch monitoring"
+MEASURED = [name for names in METRICS.values() for name in names]
 OF_A_COLUMN = ("aws/sagemaker/Endpoints/data-metrics", "feature_baseline_drift_")
 DISTANCE = Metric("None", ("Average", "Maximum", "Minimum", "Sum"), ({"Endpoint", "MonitoringSchedule"},))
 # The unit that the name of a property or of a parameter carries, longest first.
@@ -154,6 +157,8 @@ def watched(template: Template, names: Iterable[str]) -> Iterator[tuple[str, dic
 
 def published(values: dict[str, Any]) -> Metric | None:
     namespace, metric = values.get("Namespace", ""), values.get("MetricName", "")
+    if namespace == OF_ANSWERS:  # a template may leave the choice to a parameter
+        return DISTANCE if metric in MEASURED or isinstance(metric, dict) else None
     if namespace == OF_A_COLUMN[0] and metric.startswith(OF_A_COLUMN[1]):
         return DISTANCE
     return PUBLISHED.get((namespace, metric))
@@ -227,8 +232,8 @@ def _unit_there(resource: dict[str, Any], path: tuple[str | int, ...]) -> str:
         member = f"StepSize.{member}"
     if resource["Type"] == "AWS::CloudWatch::Alarm" and member == "Threshold":
         values = resource["Properties"]
-        metric = PUBLISHED.get((values.get("Namespace", ""), values.get("MetricName", "")))
-        if metric is None:
+        metric = published(values)
+        if metric is None or metric.unit == "None":
             return ""
         per_minute = values.get("Statistic") == "Sum" and str(values.get("Period")) == "60"
         return {"Count": "PerMinute" if per_minute else "Count"}.get(metric.unit, metric.unit)

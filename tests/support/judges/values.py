@@ -11,7 +11,7 @@ from typing import Any
 from awslang.template import parameters
 from awslang.template.intrinsics import UNKNOWN, Evaluator
 from awslang.template.template import Template, TemplateError
-from tests.support.cfn import pseudo_parameters
+from tests.support.cfn import pseudo_parameters, stand_in
 from tests.support.who_may.policies import DATA_SCIENCE, REGION
 
 Path = tuple[str | int, ...]
@@ -45,7 +45,7 @@ def evaluator(template: Template) -> Case:
         values,
         pseudo,
         NO_EXPORTS.__getitem__,
-        lambda name, attribute: f"<{name}.{attribute}>",
+        lambda name, attribute: f"<{stand_in(template, name, attribute)}>",
         lambda s, r: r,
     )
 

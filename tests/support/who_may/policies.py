@@ -194,12 +194,14 @@ def evaluator(template: Template, stack: Stack) -> Evaluator:
     def attribute(name: str, asked: str) -> Any:
         kind, properties = template.resources[name]["Type"], made.resource(name)
         here = f"{stack.region}:{stack.account}"
+        definition = f"arn:aws:sagemaker:{here}:model-quality-job-definition/{name}"
         path, machine = properties.get("Path", "/"), properties.get("StateMachineName")
         arns = {
             "AWS::S3::Bucket": f"arn:aws:s3:::{properties.get('BucketName')}",
             "AWS::KMS::Key": f"arn:aws:kms:{here}:key/{name}",
             "AWS::IAM::Role": f"arn:aws:iam::{stack.account}:role{path}{properties.get('RoleName')}",
             "AWS::IAM::OIDCProvider": GITHUB,
+            "AWS::SageMaker::ModelQualityJobDefinition": definition,
             "AWS::SNS::Topic": f"arn:aws:sns:{here}:{properties.get('TopicName')}",
             "AWS::StepFunctions::StateMachine": f"arn:aws:states:{here}:stateMachine:{machine}",
         }

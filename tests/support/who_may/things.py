@@ -345,6 +345,10 @@ def _more() -> Iterator[Thing]:
             f"arn:aws:sagemaker:{REGION}:{account}:monitoring-schedule/{NAME}-{stage}-m",
             ("monitoring-schedule",),
         )
+        arns[f"a definition of a monitor in {stage}"] = (
+            f"arn:aws:sagemaker:{REGION}:{account}:model-quality-job-definition/{NAME}-{stage}-1a2b",
+            ("model-quality-job-definition",),
+        )
     for name, board in (
         ("an endpoint's dashboard", f"{NAME}-staging-{REGION}"),
         ("an endpoint's dashboard in production", f"{NAME}-prod-{REGION}"),
