@@ -24,6 +24,7 @@ from pipeline.payloads import check_fits, read_golden
 from scripts.rehearsal import afterwards, chapters, deploying, examples, images_file
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
+from scripts.rehearsal.teams import prepare
 from scripts.rehearsal.teams.repositories import DEPLOY, SEED, TRAINING, Repositories, read
 from tests.support import ROOT
 from tests.support.played import check_played, holders_of
@@ -31,6 +32,9 @@ from tests.support.story_steps import follow, push, set_status
 
 PAGE = (ROOT / "docs/guides/bring-your-own-model.md").read_text(encoding="utf-8")
 C6I = "ml.c6i.large"
+VPC = dict.fromkeys(
+    ("VpcSubnetIds", "VpcSecurityGroupIds"), "account"
+)  # without internet: scripts/rehearsal/network.py
 BUILT_IN, SCRIPT, OWN = "A built-in algorithm", "Script mode", "A container of your own"
 
 
@@ -81,7 +85,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="module")
 def own_container(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """The story of `make rehearse` with the page's image and both repositories, up to production."""
+    """The story of `make rehearse` with the page's image and both repositories, up to production, in VPCs."""
     folder = tmp_path_factory.mktemp("container")
     deploy = Path(shutil.copytree(SEED[DEPLOY], folder / "deploy"))
     (deploy / "tests/golden-payloads.json").write_text(blocks(OWN, "json")[0])
@@ -89,7 +93,7 @@ def own_container(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Sto
     assert edited(train, TRAINING) == ["data/diabetes.csv", "project.toml"]
     assert edited(deploy, DEPLOY) == ["tests/golden-payloads.json"]
     for stage in ("staging", "prod"):  # no chapter asserts the shipped settings
-        (deploy / f"{stage}-config.json").write_text(json.dumps({"Parameters": {"InstanceType": C6I}}))
+        (deploy / f"{stage}-config.json").write_text(json.dumps({"Parameters": {"InstanceType": C6I, **VPC}}))
     (folder / "container").mkdir()
     (folder / "container/main.py").write_text(blocks(OWN, "python")[0])
     (folder / "rehearsal-images.yaml").write_text(blocks(OWN, "yaml")[0])
@@ -121,6 +125,33 @@ def test_an_own_container_with_an_own_server_goes_from_its_data_to_production(
     monkeypatch.setattr(examples, "payloads", lambda root, example: [payload])  # the chapter, with the team's payloads
     deploying.predictions(story)
     assert {one["stage"]: one["status"] for one in story.endpoints} == {"staging": "InService", "prod": "InService"}
+
+
+def test_an_image_of_a_shared_accounts_registry_is_pulled_by_its_digest_into_vpcs(own_container: Story) -> None:
+    """By a version that names it so, in both stages, whose models reach no other host than Amazon S3."""
+    story, shared = own_container, own_container.setting.management
+    ecr = story.cloud.root(shared, story.region).client("ecr")
+    digest = prepare.put_image(ecr, "team/neighbours", "shared", prepare.pull_policy(story))
+    image = f"{shared}.dkr.ecr.us-east-1.amazonaws.com/team/neighbours@{digest}"
+    first = version_of(story)
+    specification = first["InferenceSpecification"]
+    [container] = specification["Containers"]
+    container = {name: container[name] for name in ("Environment", "ModelDataUrl")}
+    made = story.scientist.client("sagemaker").create_model_package(
+        ModelPackageGroupName=story.project_name,
+        ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties=first["CustomerMetadataProperties"],
+        InferenceSpecification={**specification, "Containers": [{**container, "Image": image}]},
+    )["ModelPackageArn"]
+    assert follow(story, set_status(story, 2, "Approved")) == "Succeeded", story.diagnosis()
+    for stage, account in story.setting.targets.items():
+        sagemaker = story.cloud.root(account, story.region).client("sagemaker")
+        endpoint = sagemaker.describe_endpoint(EndpointName=f"{story.project_name}-{story.project_id}-{stage}")
+        [variant] = endpoint["ProductionVariants"]
+        assert [one["ResolvedImage"] for one in variant["DeployedImages"]] == [image]
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+        model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+        assert (model["PrimaryContainer"]["ModelPackageName"], len(model["VpcConfig"]["Subnets"])) == (made, 2)
 
 
 def test_the_policy_of_the_page_is_the_one_that_the_rehearsals_registry_has(own_container: Story) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from localaws.services.ecr.images import IMAGE, MANIFEST, PULL
 from scripts.kit.console import say
+from scripts.kit.names import model_bucket
 from scripts.rehearsal.network import make_data_bucket, make_network
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams.repositories import IN_A_BUCKET, IN_A_VPC, OWN, TRAINING, read_toml
@@ -34,7 +36,8 @@ def prepare(story: Story) -> None:
             if bucket:
                 make_data_bucket(root.client("s3"), account, region)
             if vpc:
-                make_network(root)
+                models = model_bucket(story.setting.data_science, region)
+                make_network(root, (models, f"endpoint-data-{account}-{region}"))
 
 
 def push_image(story: Story) -> None:
@@ -49,15 +52,20 @@ def push_image(story: Story) -> None:
     found = IMAGE.fullmatch(name) or IMAGE.fullmatch(own + name)
     if found is None or found[1] != story.setting.data_science or found[3] not in story.cloud.stand_ins or not found[4]:
         return
-    ecr = story.cloud.root(story.setting.data_science, found[2]).client("ecr")
-    ecr.create_repository(repositoryName=found[3])
-    ecr.set_repository_policy(repositoryName=found[3], policyText=json.dumps(pull_policy(story)))
-    blobs = {
-        name: put_layer(ecr, found[3], f"{name} of {found[3]}:{found[4]}".encode()) for name in ("config", "layer")
-    }
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": blobs["config"], "layers": [blobs["layer"]]}
-    ecr.put_image(repositoryName=found[3], imageManifest=json.dumps(manifest), imageTag=found[4])
+    put_image(
+        story.cloud.root(story.setting.data_science, found[2]).client("ecr"), found[3], found[4], pull_policy(story)
+    )
     say(f"    the image {found[3]}:{found[4]} is in the data science account, and the stages' accounts may pull it")
+
+
+def put_image(ecr: Any, repository: str, tag: str, policy: Mapping[str, Any]) -> str:
+    """The digest of an image in a new repository with a policy."""
+    ecr.create_repository(repositoryName=repository)
+    ecr.set_repository_policy(repositoryName=repository, policyText=json.dumps(policy))
+    blobs = {name: put_layer(ecr, repository, f"{name} of {repository}:{tag}".encode()) for name in ("config", "layer")}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": blobs["config"], "layers": [blobs["layer"]]}
+    put = ecr.put_image(repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag)
+    return str(put["image"]["imageId"]["imageDigest"])
 
 
 def pull_policy(story: Story) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import pytest
 from scripts.kit.doctor import report
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.checks.launch import NEEDED
+from scripts.kit.doctor.checks.sharing import PULL
+from scripts.kit.doctor.facts.projects import has_registry
 from scripts.kit.doctor.facts.stacks import PREFIX
 from scripts.kit.doctor.facts.storage import ALIAS
 from scripts.kit.doctor.findings import Finding, Place
@@ -20,18 +22,19 @@ from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.names import ROLES_STACK, SHARED_STACK
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.embedded import embedded_aws, xgboost_image
 from tests.kit.doctor.cases import cases, swapped
 from tests.kit.doctor.cases.catalog import source
 from tests.kit.doctor.cases.organization import move
-from tests.kit.doctor.cases.projects import another_version, own_image, project_stack, quiet
+from tests.kit.doctor.cases.projects import another_version, own_image, project_stack, pushed, quiet
 from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
 from tests.kit.doctor.cases.targets import TESTER, stack, trust
 from tests.support import ROOT, cures
 from tests.support.doctor_break import check_broken
-from tests.support.doctor_world import World, make_world
+from tests.support.doctor_world import REGION, World, make_world
+from tests.support.roles import policy_document
 
 CASES = cases()
 READS = re.compile("Get|List|Describe|Search|Head|AssumeRole$")
@@ -134,6 +137,25 @@ def test_a_trust_policy_that_names_others_alone_gets_the_templates_and_a_deleted
     with trust(world, account, role, AWS=gone["Arn"]):
         iam.delete_role(RoleName="Gone")
         assert world.look_for(id, world.begin(world.reader())) == []
+
+
+def test_a_repository_of_a_shared_account_is_looked_at_and_none_of_awss(world: World) -> None:
+    """That of the organization's management account; each of the three actions counts."""
+    shared, facts = world.management, world.begin(world.reader())
+    ecr = world.client("ecr", shared)
+    assert has_registry(facts.reader, facts.settings, xgboost_image(REGION)[:12]) is False
+    with pushed(world, REGION, shared), another_version(world, Image=own_image(world, shared)):
+
+        def found(*actions: str) -> list[Place]:
+            accounts = [world.staging, world.production]
+            allow = {"Effect": "Allow", "Principal": {"AWS": accounts}, "Action": [*actions, "ecr:DescribeImages"]}
+            ecr.set_repository_policy(repositoryName="models", policyText=policy_document(allow))
+            return [one.place for one in world.look_for("version-image-shared", world.begin(world.reader()))]
+
+        assert found(*PULL) == []
+        [place] = found(*PULL[:2])
+        assert f"the repository models of {shared} does not allow {world.staging}, {world.production}" in place.what
+        assert place.account == shared
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))

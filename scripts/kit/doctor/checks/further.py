@@ -13,7 +13,14 @@ from typing import Any
 
 from scripts.kit.bundle import pack
 from scripts.kit.doctor.checks.models import APPROVE_ANOTHER, versions
-from scripts.kit.doctor.checks.sharing import allow_decrypt, allow_pull, allow_read, pull_statement, short, shut_out
+from scripts.kit.doctor.checks.sharing import (
+    allow_decrypt,
+    allow_pull,
+    allow_read,
+    kept_from_pulling,
+    pull_statement,
+    short,
+)
 from scripts.kit.doctor.facts.further import Copy, further_regions
 from scripts.kit.doctor.facts.projects import Image, image_of
 from scripts.kit.doctor.findings import Place, check, here
@@ -122,8 +129,8 @@ def version_image_region_shared(facts: Snapshot) -> Iterator[Place]:
             image = image_of(version)
             repository = image.repository if image else ""
             arn = f"arn:{facts.partition}:ecr:{region}:{facts.account}:repository/{repository}"
-            if shut := shut_out(facts, found.policy, "ecr:BatchGetImage", arn):
-                what = f"the repository {repository} in {region} does not allow {short([a for a, _ in shut])}"
+            if shut := kept_from_pulling(facts, found.policy, arn):
+                what = f"the repository {repository} in {region} does not allow {short(shut)}"
                 yield here(facts, name, what, allow_pull(facts, region, repository))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.kit.doctor.checks.sharing import allow_pull, short, shut_out
+from scripts.kit.doctor.checks.sharing import allow_pull, kept_from_pulling, short, shut_out
 from scripts.kit.doctor.facts.projects import Project, container, image_of
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
@@ -63,12 +63,13 @@ def version_image_missing(facts: Snapshot) -> Iterator[Place]:
 def version_image_shared(facts: Snapshot) -> Iterator[Place]:
     for project, name, version in versions(facts):
         image = image_of(version)
-        if not image or image.account != facts.account or project.image is None or not known(project.repository_policy):
+        if not image or project.image is None or not known(project.repository_policy):
             continue
-        arn = f"arn:{facts.partition}:ecr:{image.region}:{facts.account}:repository/{image.repository}"
-        if found := shut_out(facts, project.repository_policy, "ecr:BatchGetImage", arn):
-            what = f"the repository {image.repository} does not allow {short([account for account, _ in found])}"
-            yield here(facts, name, what, allow_pull(facts, image.region, image.repository))
+        arn = f"arn:{facts.partition}:ecr:{image.region}:{image.account}:repository/{image.repository}"
+        if found := kept_from_pulling(facts, project.repository_policy, arn):
+            what = f"the repository {image.repository} of {image.account} does not allow {short(found)}"
+            fix = allow_pull(facts, image.region, image.repository)
+            yield Place(image.account, name, what, fix, image.region)
 
 
 @check(

@@ -23,6 +23,9 @@ READERS = (Stage.STAGING, Stage.PROD)
 STAGE_READS = {stage: f"{stage.key.capitalize()}ReadsModels" for stage in READERS}
 STAGE_DECRYPTS = {stage: f"{stage.key.capitalize()}DecryptsModels" for stage in READERS}
 
+# What the puller of an image needs (Amazon ECR User Guide, "Private repository policy examples").
+PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+
 
 def those_of(facts: Snapshot, reader: Stage) -> tuple[Stage, ...]:
     """The stages whose accounts read what one of READERS does."""
@@ -95,15 +98,17 @@ def shut_out(
     *,
     stages: Iterable[Stage] = (),
     tagged: bool = True,
+    owner: str = "",
 ) -> list[tuple[str, Decision]]:
     """The target accounts whose model's role this resource's policy does not allow, and the decision for each.
 
     tagged: whether the object carries the tag of the account's stage
+    owner: the resource's account, where it is not the data science account
     """
     if not known(policy):
         return []
     kind = "key" if action.startswith("kms:") else "resource"
-    read = parse(policy, "its policy", facts.account, "resource") if policy else None
+    read = parse(policy, "its policy", owner or facts.account, "resource") if policy else None
     found = []
     for stage in stages or facts.settings.stages:
         reader = Stage.PROD if stage is Stage.PROD else Stage.STAGING
@@ -122,7 +127,7 @@ def shut_out(
                 organization = facts.organization.described["Organization"]["Id"]
                 context["aws:principalorgid"] = (organization,)
                 context["aws:principalorgpaths"] = ("/".join([organization, *account.parents, ""]),)
-            request = AuthorizationRequest(who, action, resource, facts.account, context)
+            request = AuthorizationRequest(who, action, resource, owner or facts.account, context)
             decision = decide(request, Policies(identity=(EVERYTHING,), resource=read, resource_kind=kind))  # type: ignore[arg-type]
             if not decision.allowed:
                 found.append((account.id, decision))
@@ -181,6 +186,13 @@ def allow_decrypt(facts: Snapshot, found: Key, region: str) -> Iterator[Place]:
         yield request.fixes(f"key {key['KeyId']}", what)
 
 
+def kept_from_pulling(facts: Snapshot, policy: Any, repository: str) -> list[str]:
+    """The target accounts that a repository's policy keeps from its images. repository: its ARN"""
+    owner = repository.split(":")[4]
+    shut = (account for action in PULL for account, _ in shut_out(facts, policy, action, repository, owner=owner))
+    return list(dict.fromkeys(shut))
+
+
 def allow_pull(facts: Snapshot, region: str, repository: str) -> str:
     """The command that allows the target accounts to pull a repository's images."""
     return (
@@ -196,6 +208,6 @@ def pull_statement(facts: Snapshot) -> dict[str, Any]:
         "Sid": "TargetAccountsPullImages",
         "Effect": "Allow",
         "Principal": principal,
-        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        "Action": list(PULL),
         **({"Condition": condition} if condition else {}),
     }

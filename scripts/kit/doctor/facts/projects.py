@@ -66,7 +66,7 @@ class Project:
     version: Any = UNREAD
     artifact: Any = UNREAD
     artifact_policy: Any = UNREAD
-    image: Any = UNREAD  # of the data science account's registry; None where it is gone
+    image: Any = UNREAD  # of the data science account's registry or a shared one; None where it is gone
     repository_policy: Any = UNREAD
 
     @property
@@ -170,7 +170,7 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
         group_policy=policy["ResourcePolicy"] if policy else policy,
         version=version,
     )
-    return with_artifact(reader, account, with_training(reader, account, found))
+    return with_artifact(reader, settings, with_training(reader, account, found))
 
 
 def with_training(reader: Reader, account: str, project: Project) -> Project:
@@ -254,9 +254,9 @@ def image_of(version: Any) -> Image | None:
     return Image(found[1], found[2], found[3], {"imageDigest": found[5]} if found[5] else {"imageTag": found[4]})
 
 
-def with_artifact(reader: Reader, account: str, project: Project) -> Project:
+def with_artifact(reader: Reader, settings: Settings, project: Project) -> Project:
     """With S3's answer for the version's artifact, and the policies that other accounts need to read it."""
-    found = container(project.version)
+    account, found = settings.accounts.data_science, container(project.version)
     artifact = policy = described = repository = UNREAD
     if url := found.get("ModelDataUrl", ""):
         bucket, _, key = url.removeprefix("s3://").partition("/")
@@ -264,9 +264,24 @@ def with_artifact(reader: Reader, account: str, project: Project) -> Project:
         asked = reader.ask(account, "s3", "GetBucketPolicy", Bucket=bucket)
         policy = asked["Policy"] if asked else asked
     image = image_of(project.version)
-    if image and image.account == account:
+    if image and has_registry(reader, settings, image.account):
         described, repository = read_image(reader, image, image.region)
     return replace(project, artifact=artifact, artifact_policy=policy, image=described, repository_policy=repository)
+
+
+def has_registry(reader: Reader, settings: Settings, account: str) -> bool:
+    """Whether a registry's account is entered: the data science account, or a shared one of the organization.
+
+    No registry of AWS's is, whose accounts are in no organization of the reader's.
+    """
+    if reader.reaches(account) or account == settings.accounts.data_science:
+        return True
+    management = settings.accounts.management
+    return (
+        reader.account == management
+        and bool(reader.ask(management, "organizations", "DescribeAccount", AccountId=account))
+        and not reader.enter(account, settings.roles.access)
+    )
 
 
 def read_image(reader: Reader, image: Image, region: str) -> tuple[Any, Any]:

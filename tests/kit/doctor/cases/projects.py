@@ -257,14 +257,14 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
-def own_image(world: World) -> str:
-    return f"{world.account}.dkr.ecr.{REGION}.amazonaws.com/models:1"
+def own_image(world: World, account: str = "") -> str:
+    return f"{account or world.account}.dkr.ecr.{REGION}.amazonaws.com/models:1"
 
 
 @contextmanager
-def pushed(world: World, region: str) -> Iterator[None]:
-    """An image in a repository of the data science account's."""
-    ecr = world.client("ecr", region=region)
+def pushed(world: World, region: str, account: str = "") -> Iterator[None]:
+    """An image in a repository of the data science account's, or of another one."""
+    ecr = world.client("ecr", account, region)
     ecr.create_repository(repositoryName="models")
     push(ecr, "models")
     yield
