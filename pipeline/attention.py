@@ -64,6 +64,7 @@ def look_first(card: Mapping[str, Any]) -> list[str]:
     changed = {one["name"]: (one["live"], one["new"]) for one in prod["settings"]} if prod["from"] else {}
     found = (
         *untested(card),
+        *shadow_page.stale(card),
         *switched_off(changed),
         *gates(card),
         *agreement(card),

@@ -30,7 +30,7 @@ from pipeline.manifest import digest
 from pipeline.outcome import Checked, Served
 from pipeline.payloads import GOLDEN, Golden, Latency, Payload, read_golden, recorded
 from pipeline.report import Result, write_junit, write_results
-from pipeline.testers import AT_ONCE, CONFIG, testers
+from pipeline.testers import AT_ONCE, CONFIG, regional, testers
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -298,10 +298,6 @@ def summary(stage: str, results: list[Result], compared: Mapping[str, Any] = Map
     return shorten(
         f"{stage}: {counted(len(results) - skipped, 'check')} passed on {counted(places, 'endpoint')}{more}{beside}."
     )
-
-
-def regional(service: str, region: str) -> Any:
-    return boto3.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
 
 
 def write_answers(file: Path, checked: Iterable[Checked]) -> None:

@@ -61,6 +61,7 @@ def make_card(gate: Gate, tests: Path | None) -> dict[str, str]:
         say(f"execution {busy} is still deploying to production: the card says so")
     s3, now = gate.clients("s3", gate.region), {**live.before(gate.given), "prod": gate.live("prod")}
     admitted, outcomes = let_through(record.decisions(s3, gate.bucket)), outcomes_of(gate)
+    seen = shadowed(gate, outcomes)
     live_arn = now["prod"].parameters.get("ModelPackageName", "")
     asked = card.Asked(
         manifest,
@@ -77,7 +78,7 @@ def make_card(gate: Gate, tests: Path | None) -> dict[str, str]:
         commit_of(gate),
         compared_in(tests.with_name(comparison.FOUND)) if tests else {},
         between(gate, outcomes),
-        shadowed(gate, outcomes),
+        seen,
     )
     made = card.gather(asked, read_results(tests) if tests else (), gate.clients)
     key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
@@ -93,10 +94,16 @@ def between(gate: Gate, outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 
 
 def shadowed(gate: Gate, outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What this execution's shadow was asked and answered, or why there was none; {} where none is asked for."""
+    """What this execution's shadow was asked and answered, or why there was none; {} where none is asked for.
+
+    UserError where it ran another version than the approved one: what it answered is no evidence.
+    """
     if not shadow.is_planned(gate.manifest):
         return dict(gate.manifest.get("shadow") or {})
-    return dict(outcomes.get("shadow", {"why": "its step has recorded nothing"}))
+    found = dict(outcomes.get("shadow", {"why": "its step has recorded nothing"}))
+    if found.get("exchanged"):
+        raise UserError(f"production's shadow did not run what was allowed: {found['why']}. {gate.again()}")
+    return found
 
 
 def outcomes_of(gate: Gate) -> dict[str, Mapping[str, Any]]:

@@ -7,7 +7,7 @@ when an alarm is raised or the new fleet does not start, and the endpoint is InS
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -35,7 +35,9 @@ class Served:
     model_package: of its first container; release: the number in its configuration; 0 where it has none
     images: what runs, as SageMaker resolved it (repository@digest); none where it does not say so
     as_deployed: whether it runs on what the manifest says, None where that is not known
-    batch: whether it is a stage's state machine; shadow: whether a candidate gets copies of its requests
+    batch: whether it is a stage's state machine
+    shadow: the model package of the candidate that gets copies of its requests, None for no such
+    shadow_images: what that runs, as images
     """
 
     account: str
@@ -50,7 +52,8 @@ class Served:
     as_deployed: bool | None = None
     images: tuple[str, ...] = ()
     batch: bool = False
-    shadow: bool = False
+    shadow: str | None = None
+    shadow_images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,16 +88,23 @@ def look(sagemaker: SageMakerClient, bare: Served) -> Served:
     try:
         config = sagemaker.describe_endpoint_config(EndpointConfigName=seen.config)
         variant = config["ProductionVariants"][0]
-        seen = replace(seen, shadow=bool(config.get("ShadowProductionVariants")))
+        for candidate in config.get("ShadowProductionVariants", []):
+            seen = replace(seen, shadow="", shadow_images=deployed(found.get("ShadowProductionVariants", [])))
+            seen = replace(seen, shadow=package_of(sagemaker.describe_model(ModelName=candidate["ModelName"])))
         model = sagemaker.describe_model(ModelName=variant["ModelName"])
     except ClientError as error:
         if not_found(error):  # deleted, although the endpoint runs on it
             return seen
         raise
-    deployed = [one for shown in found.get("ProductionVariants", []) for one in shown.get("DeployedImages", [])]
-    images = tuple(one["ResolvedImage"] for one in deployed if "ResolvedImage" in one)
+    images = deployed(found.get("ProductionVariants", []))
     release = round(variant.get("InitialVariantWeight", 0))
     return replace(seen, model_package=package_of(model), release=release, images=images)
+
+
+def deployed(variants: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The images that variants run, as repository@digest. variants: as DescribeEndpoint shows them"""
+    found = (one for variant in variants for one in variant.get("DeployedImages", []))
+    return tuple(one["ResolvedImage"] for one in found if "ResolvedImage" in one)
 
 
 def package_of(model: Mapping[str, Any]) -> str:
@@ -138,7 +148,7 @@ def differs(served: Served, package: str, release: int | None) -> str:
         return f"expected {package}, got {served.model_package or 'no model package'}"
     if release is not None and served.release != release:
         return f"expected the configuration with the number {release}, got {served.release}, with other settings"
-    if served.shadow:
+    if served.shadow is not None:
         return "expected no shadow variant, got one"
     # With a release, the reason of a failure before this deployment may still be there.
     return "the last update of the endpoint failed" if release is None and served.failure_reason else ""

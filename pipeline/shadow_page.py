@@ -31,11 +31,22 @@ def result(found: Mapping[str, Any]) -> str:
         text = "production got no request"
     else:
         of = counted(total["compared"], "compared answer")
-        agreed = (
-            f"{total['agree']:,} of {of} equal to the live version's" if total["compared"] else "no answer compared"
-        )
+        beside = f"those of version {number(found)}"
+        agreed = f"{total['agree']:,} of {of} equal to {beside}" if total["compared"] else "no answer compared"
         text = f"{agreed}, {total['errors']:,} of {counted(total['requests'], 'request')} failed"
     return text + (f", {counted(total['unasked'], 'endpoint')} not read" if total["unasked"] else "")
+
+
+def number(found: Mapping[str, Any]) -> str:
+    """The version that was live beside the shadow."""
+    return str(found["live"]).rpartition("/")[2]
+
+
+def stale(card: Mapping[str, Any]) -> Iterator[str]:
+    """What an approver reads before all else of it: that its answers were compared with those of another version."""
+    found = card.get("shadow") or {}
+    if "places" in found and found["live"] != card["production"]["parameters"].get("ModelPackageName"):
+        yield f"the shadow ran beside version {number(found)}, which is not live any more"
 
 
 def summary(card: Mapping[str, Any]) -> str:
@@ -57,7 +68,7 @@ def attention(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"in production's shadow {total['errors']:,} of {counted(total['requests'], 'request')} failed"
     if differing := total["compared"] - total["agree"]:
         of = f"{differing:,} of {counted(total['compared'], 'request')}"
-        yield f"in production's shadow other answers than the live version to {of}"
+        yield f"in production's shadow other answers than version {number(found)} to {of}"
     if not total["compared"]:
         yield "in production's shadow no answer was compared"
 
@@ -73,7 +84,9 @@ def section(card: Mapping[str, Any]) -> str:
         f"Copies of production's requests from {moment(found['began'])} to {moment(found['at'])}; no caller got an "
         f"answer of it. {result(found).capitalize()}."
     )
-    return f"{HEADING}<p>{escape(said)}</p>{''.join(map(endpoint, found['places'][:NAMED]))}{more(found)}"
+    warning = "".join(f'<p class="bad">{escape(line)}</p>' for line in stale(card))
+    places = "".join(endpoint(one, number(found)) for one in found["places"][:NAMED])
+    return f"{HEADING}{warning}<p>{escape(said)}</p>{places}{more(found)}"
 
 
 def more(found: Mapping[str, Any]) -> str:
@@ -81,7 +94,8 @@ def more(found: Mapping[str, Any]) -> str:
     return f'<p class="quiet">and {counted(left, "endpoint")} more, which the record has</p>' if left > 0 else ""
 
 
-def endpoint(one: Mapping[str, Any]) -> str:
+def endpoint(one: Mapping[str, Any], beside: str) -> str:
+    """What both variants answered at an endpoint. beside: the number of the version that was live"""
     name = f"{one['account']}, {one['region']}"
     if "problem" in one:
         return f'<h3>{escape(name)}</h3><p class="bad">Not read: {escape(one["problem"])}</p>'
@@ -95,7 +109,7 @@ def endpoint(one: Mapping[str, Any]) -> str:
             for number in sorted({*live["latency_ms"], *new["latency_ms"]}, key=int)
         ),
     ]
-    return f"<h3>{escape(name)}</h3>{table('Shadow', ('Counted', 'Live', 'Shadow'), rows)}"
+    return f"<h3>{escape(name)}</h3>{table('Shadow', ('Counted', f'Version {beside}', 'Shadow'), rows)}"
 
 
 def latency(side: Mapping[str, Any], number: str) -> str:

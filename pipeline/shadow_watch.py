@@ -5,6 +5,10 @@ each variant in CloudWatch (requests, errors, latency), and on how many captured
 nothing: the approver does, by the card. So a candidate that fails every request fails no step, and an account that
 cannot be asked is named. Only counts leave an account (captured.py).
 
+What the shadow runs may be another version than the approved one: a tag is pushed again, or a specification
+replaced, after the gate has looked. Then there is nothing to watch. The step ends at once, without an error, so that
+the shadow is taken away; the record says what it was, and no card is made (gate.py).
+
 SageMaker Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch" (by endpoint and variant, every minute).
 """
 
@@ -13,10 +17,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,16 +29,18 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import captured, outcome, record, shadow
+from pipeline import captured, images, outcome, record, shadow
 from pipeline.asynchronous import place as place_of
 from pipeline.captured import LIVE, SHADOW, Variant
 from pipeline.clients import AccountClients
 from pipeline.comparison import PERCENTILES
 from pipeline.console import UserError, export, say, shorten
+from pipeline.frozen import exchanged
 from pipeline.manifest import digest
+from pipeline.outcome import Served
 from pipeline.report import Result, write_junit, write_results
 from pipeline.shadow_page import result
-from pipeline.testers import AT_ONCE, CONFIG, testers
+from pipeline.testers import AT_ONCE, CONFIG, regional, testers
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -48,14 +55,21 @@ Become = Callable[[str, str], AccountClients]
 
 @dataclass
 class Place:
-    """One endpoint with a shadow, and what was read of it so far. problem: why it cannot be asked, "" for nothing"""
+    """One endpoint with a shadow, and what was read of it so far.
+
+    package, images: what the shadow is to run, as the manifest has it
+    problem: why it cannot be asked, "" for nothing; exchanged: what else it runs, "" where that is what was allowed
+    """
 
     account: str
     region: str
     endpoint: str
     bucket: str
     prefix: str
+    package: str
+    images: Sequence[Mapping[str, str]] = ()
     problem: str = ""
+    exchanged: str = ""
     variants: dict[str, Variant] = field(default_factory=lambda: {LIVE: Variant(), SHADOW: Variant()})
     counts: dict[str, Any] = field(default_factory=dict)
 
@@ -70,14 +84,14 @@ class Place:
         return {**found, **captured.compared(self.variants[LIVE], self.variants[SHADOW]), **self.counts}
 
 
-def places_of(planned: Mapping[str, Any]) -> list[Place]:
-    """planned: the manifest's shadow"""
-    found = []
+def places_of(manifest: Mapping[str, Any]) -> list[Place]:
+    found, planned, package = [], manifest["shadow"], manifest["model_package"]
     for account, region in planned["places"]:
         uri = place_of(planned["capture"], "capture", account, region).removeprefix("s3://")
         bucket, _, folder = uri.rstrip("/").partition("/")
         prefix = f"{folder}/{planned['endpoint']}/" if folder else f"{planned['endpoint']}/"
-        found.append(Place(account, region, planned["endpoint"], bucket, prefix))
+        there = package.get("copies", {}).get(region, package).get("images", [])
+        found.append(Place(account, region, planned["endpoint"], bucket, prefix, package["regions"][region], there))
     return found
 
 
@@ -94,7 +108,9 @@ def observe(
             over = time.monotonic() >= ends + settle
             asked = [one for one in places if not one.problem]
             list(pool.map(lambda one: tried(one, lambda: look(one, become, began)), asked))
-            if over or (enough and all(one.problem or one.compared >= enough for one in places)):
+            if any(one.exchanged for one in places):
+                return
+            if over or all(one.problem or (enough and one.compared >= enough) for one in places):
                 break
             time.sleep(min(pause, max(0.1, ends + settle - time.monotonic())))
             pause = min(pause * 1.5, POLL_SECONDS[1])
@@ -115,8 +131,16 @@ def tried(place: Place, work: Callable[[], None]) -> None:
 
 
 def look(place: Place, become: Become, began: datetime) -> None:
-    """Read what was captured. The tester's role is entered each time: its session ends after an hour."""
-    s3 = become(place.account, place.region)("s3")
+    """Look what runs, and read what was captured. The tester's role is entered each time: its session ends."""
+    clients = become(place.account, place.region)
+    served = outcome.look(clients("sagemaker"), Served(place.account, place.region, place.endpoint))
+    if served.shadow is None:
+        place.problem = f"the endpoint has no shadow variant any more, it runs on {served.config or served.status}"
+        return
+    if served.shadow != place.package:
+        place.exchanged = f"expected {place.package}, got {served.shadow or 'no model package'}"
+    place.exchanged = place.exchanged or images.exchanged(served.shadow_images, place.images)
+    s3 = clients("s3")
     for name, variant in place.variants.items():
         captured.read(s3, place.bucket, f"{place.prefix}{name}/", began, variant)
 
@@ -170,9 +194,10 @@ def counted(
 
 
 def document(
-    manifest: Mapping[str, Any], places: list[Place], execution: str, sha256: str, began: datetime
+    manifest: Mapping[str, Any], places: list[Place], other: str, execution: str, sha256: str, began: datetime
 ) -> dict[str, Any]:
-    """The record of a shadow."""
+    """The record of a shadow. other: how what it ran is not what was allowed, "" where it is"""
+    seen: dict[str, Any] = {"places": [one.document() for one in places]}
     package = manifest["model_package"]
     return {
         "schema": outcome.SCHEMA,
@@ -184,8 +209,15 @@ def document(
         "began": began.isoformat(timespec="seconds"),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "manifest_sha256": sha256,
-        "places": [one.document() for one in places],
+        **({"exchanged": True, "why": other} if other else seen),
     }
+
+
+def another(places: list[Place], manifest: Mapping[str, Any]) -> str:
+    """How what the shadow runs is not what was allowed; "" where it is."""
+    in_registry = exchanged(regional, manifest["model_package"], since_build=True)
+    at_places = (f"account {one.account}, Region {one.region}: {one.exchanged}" for one in places if one.exchanged)
+    return shorten(next(chain(in_registry, at_places), ""), LONGEST)
 
 
 def main(manifest: Mapping[str, Any], given: Path, stage: str, external_id: str) -> int:
@@ -194,23 +226,28 @@ def main(manifest: Mapping[str, Any], given: Path, stage: str, external_id: str)
     if not shadow.is_planned(manifest):
         raise UserError("the manifest has no shadow: release the change again")
     began = datetime.now(UTC)
-    places, minutes, enough = places_of(planned), planned["minutes"], planned["requests"]
+    places, minutes, enough = places_of(manifest), planned["minutes"], planned["requests"]
     until = f"{minutes} minutes" + (f", or {enough:,} requests at each endpoint" if enough else "")
     say(f"{manifest['model_package']['arn']} is in production's shadow for {until}")
-    observe(places, minutes, enough, testers(manifest, stage, external_id), began)
+    if not (other := another(places, manifest)):
+        observe(places, minutes, enough, testers(manifest, stage, external_id), began)
+        other = another(places, manifest)
     execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
-    found = document(manifest, places, execution, digest(given), began)
+    found = document(manifest, places, other, execution, digest(given), began)
     bucket, number = outcome.bucket_of(manifest), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
     key = f"{record.OUTCOMES}{execution}/shadow-{number}.json"
     record.write(boto3.client("s3", config=CONFIG), bucket, key, found)
-    say(json.dumps(found["places"], indent=2))
-    text = f"shadow: {result(found)}."
+    say(json.dumps(found.get("places", []), indent=2))
+    text = f"shadow: {other or result(found)}."
     say(f"{text} It is recorded as {key} in the project's bucket")
     # The build project keeps a report and an artifact of every test.
     results = [
-        Result(f"{one.account}/{one.region}", result({"places": [one.document()]}), skipped=one.problem)
+        Result(f"{one.account}/{one.region}", result({**found, "places": [one.document()]}), skipped=one.problem)
         for one in places
+        if not other
     ]
+    if other:
+        results.append(Result("registry", "the shadow runs what was allowed", failure=other))
     write_junit(Path("reports") / "shadow.xml", "shadow", results)
     write_results(Path("results") / "shadow.json", results)
     export({"SUMMARY": shorten(text)})

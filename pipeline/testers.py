@@ -26,6 +26,11 @@ CONFIG = Config(
 )
 
 
+def regional(service: str, region: str) -> Any:
+    """A client of the build's own role in a Region."""
+    return boto3.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
+
+
 def enter(
     sts: STSClient, manifest: Mapping[str, Any], stage: str, account: str, external_id: str = ""
 ) -> CredentialsTypeDef:

@@ -183,21 +183,46 @@ def test_production_is_not_deployed_to_while_another_execution_has_a_shadow_ther
     world.decide()
 
 
+def recorded(world: World, **more: Any) -> dict[str, Any]:
+    """What the step TestShadow has recorded."""
+    found = {
+        "stage": "shadow", "at": "2026-11-30T10:00:00+00:00", "began": "2026-11-30T09:30:00+00:00",
+        "live": f"{VERSIONS}/1", **more,
+    }  # fmt: skip
+    world.bucket.note("record/outcomes/run-1/shadow-9.json", found)
+    return found
+
+
 def test_the_card_shows_what_the_shadow_answered(world: World) -> None:
     side = {"requests": 100, "errors": 0, "latency_ms": {"50": 3.1}}
     place = {"account": "222222222222", "region": "us-east-1", "compared": 90, "agree": 88}
-    found = {
-        "stage": "shadow", "at": "2026-11-30T10:00:00+00:00", "began": "2026-11-30T09:30:00+00:00", "live": "arn:1",
-        "places": [{**place, "live": side, "new": {**side, "errors": 3}}],
-    }  # fmt: skip
-    world.bucket.note("record/outcomes/run-1/shadow-9.json", found)
+    found = recorded(world, places=[{**place, "live": side, "new": {**side, "errors": 3}}])
     exported = world.card()
-    said = "88 of 90 compared answers equal to the live version's, 3 of 100 requests failed"
+    said = "88 of 90 compared answers equal to those of version 1, 3 of 100 requests failed"
     assert f"shadow: {said}; " in exported["SUMMARY"]
     page = world.bucket.held[exported["CARD_KEY"]].decode()
     assert "in production&#x27;s shadow 3 of 100 requests failed" in page
-    assert "in production&#x27;s shadow other answers than the live version to 2 of 90 requests" in page
+    assert "in production&#x27;s shadow other answers than version 1 to 2 of 90 requests" in page
     assert "<h2>In production's shadow</h2>" in page
+    assert "not live any more" not in page
     world.approve()
     world.decide()
     assert world.decision["shadow"]["places"] == found["places"]
+
+
+def test_answers_beside_a_version_that_is_not_live_any_more_come_first_on_the_card(world: World) -> None:
+    """Another version waited for its approval while this one was in the shadow, and was deployed then."""
+    side = {"requests": 100, "errors": 0, "latency_ms": {}}
+    place = {"account": "222222222222", "region": "us-east-1", "compared": 90, "agree": 90, "live": side, "new": side}
+    recorded(world, live=f"{VERSIONS}/7", places=[place])
+    exported = world.card()
+    assert "(1) the shadow ran beside version 7, which is not live any more" in exported["SUMMARY"]
+    assert "90 of 90 compared answers equal to those of version 7" in exported["SUMMARY"]
+    page = world.bucket.held[exported["CARD_KEY"]].decode()
+    assert '<p class="bad">the shadow ran beside version 7, which is not live any more</p>' in page
+
+
+def test_there_is_no_card_where_the_shadow_ran_another_version(world: World) -> None:
+    recorded(world, exchanged=True, why="expected the image x with the digest a, got b")
+    with pytest.raises(UserError, match=r"shadow did not run what was allowed: expected .* got b\. A new execution"):
+        world.card()

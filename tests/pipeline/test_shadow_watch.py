@@ -6,18 +6,29 @@ import base64
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline import captured, shadow_page, shadow_watch
 from pipeline.captured import LIVE, SHADOW, Variant
-from tests.support.fake_services import Fake, error
+from pipeline.specification import sha256
+from tests.support.fake_services import VERSIONS, Fake, error, package, registry
 
 BEGAN = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
 PLANNED: dict[str, Any] = {
     "minutes": 30, "requests": 2, "live": "arn:1", "endpoint": "Iris-p-1-prod", "capture": "account",
     "places": [["222222222222", "us-east-1"]],
+}  # fmt: skip
+CANDIDATE, IMAGE = f"{VERSIONS}/2", "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/iris:1"
+MANIFEST: dict[str, Any] = {
+    "project": {"id": "p-1", "name": "Iris"}, "pipeline_execution_id": "run-1", "shadow": PLANNED,
+    "model_package": {
+        "version": 2, "group": "iris", "arn": CANDIDATE, "regions": {"us-east-1": CANDIDATE}, "copies": {},
+        "images": [{"image": IMAGE, "digest": "sha256:a"}],
+        "specification_sha256": sha256(package(2)["InferenceSpecification"]),
+    },
 }  # fmt: skip
 PREFIX = "capture/Iris-p-1-prod"
 
@@ -66,15 +77,33 @@ def counts(**asked: Any) -> Any:
     return {"Datapoints": [{"Sum": one} for one in sums]}
 
 
-def observed(kept: Kept, cloudwatch: Any = counts, given: dict[str, Any] = PLANNED) -> dict[str, Any]:
-    places = shadow_watch.places_of(given)
+def running(package: str = CANDIDATE, digest: str = "sha256:a", shadow: bool = True) -> Fake:
+    """An endpoint whose shadow runs this."""
+    image = {"ResolvedImage": f"{IMAGE.rpartition(':')[0]}@{digest}"}
+    variants = [{"VariantName": SHADOW, "DeployedImages": [image]}] if shadow else []
+    return Fake(
+        describe_endpoint=lambda **_: {
+            "EndpointStatus": "InService", "EndpointConfigName": "config-2", "ShadowProductionVariants": variants,
+        },
+        describe_endpoint_config=lambda **_: {
+            "ProductionVariants": [{"ModelName": "live"}], "ShadowProductionVariants": [{"ModelName": "new"}] * shadow,
+        },
+        describe_model=lambda ModelName: {  # noqa: N803  # the API's name
+            "PrimaryContainer": {"ModelPackageName": package if ModelName == "new" else f"{VERSIONS}/1"}
+        },
+    )  # fmt: skip
+
+
+def observed(kept: Kept, cloudwatch: Any = counts, sagemaker: Fake | None = None) -> dict[str, Any]:
+    places = shadow_watch.places_of(MANIFEST)
     clients = {"s3": kept.client(), "cloudwatch": Fake(get_metric_statistics=cloudwatch)}
+    clients["sagemaker"] = sagemaker or running()
 
     def become(account: str, region: str) -> Any:
         assert (account, region) == ("222222222222", "us-east-1")
         return clients.__getitem__
 
-    shadow_watch.observe(places, 0.0, given["requests"], become, BEGAN, settle=0.0)
+    shadow_watch.observe(places, 0.0, PLANNED["requests"], become, BEGAN, settle=0.0)
     return places[0].document()
 
 
@@ -157,7 +186,7 @@ def test_a_place_that_cannot_be_asked_is_named_and_fails_nothing() -> None:
 
     found = observed(two_of_three(), denied)
     assert found["problem"] == "GetMetricStatistics: AccessDenied: no"
-    assert shadow_page.result({"places": [found]}) == "production got no request, 1 endpoint not read"
+    assert shadow_page.result({"live": "arn/1", "places": [found]}) == "production got no request, 1 endpoint not read"
 
 
 def test_it_waits_until_each_endpoint_has_had_enough_requests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,8 +198,8 @@ def test_it_waits_until_each_endpoint_has_had_enough_requests(monkeypatch: pytes
         kept.put(SHADOW, f"f{len(waits)}", line(f"{len(waits)},0", "1"))
 
     monkeypatch.setattr("pipeline.shadow_watch.time.sleep", sleep)
-    places = shadow_watch.places_of(PLANNED)
-    clients = {"s3": kept.client(), "cloudwatch": Fake(get_metric_statistics=counts)}
+    places = shadow_watch.places_of(MANIFEST)
+    clients = {"s3": kept.client(), "cloudwatch": Fake(get_metric_statistics=counts), "sagemaker": running()}
     shadow_watch.observe(places, 30, 2, lambda *_: clients.__getitem__, BEGAN)  # type: ignore[arg-type]
     assert waits == [1.0, 1.5]
     assert places[0].compared == 2
@@ -184,8 +213,10 @@ def test_counts_that_come_late_are_asked_for_again(monkeypatch: pytest.MonkeyPat
         return counts(**given) if asked.count("Invocations") > 2 else {"Datapoints": []}
 
     monkeypatch.setattr("pipeline.shadow_watch.time.sleep", lambda _: None)
-    (place,) = shadow_watch.places_of(PLANNED)
-    clients = {"s3": two_of_three().client(), "cloudwatch": Fake(get_metric_statistics=late)}
+    (place,) = shadow_watch.places_of(MANIFEST)
+    clients = {
+        "s3": two_of_three().client(), "cloudwatch": Fake(get_metric_statistics=late), "sagemaker": running(),
+    }  # fmt: skip
     become: Any = lambda *_: clients.__getitem__  # noqa: E731
     shadow_watch.look(place, become, BEGAN)
     shadow_watch.measure(place, become, BEGAN, settle=60.0)
@@ -202,8 +233,82 @@ def test_one_period_covers_the_whole_time() -> None:
 
 
 def test_captured_data_are_looked_for_where_the_endpoint_writes_them() -> None:
-    (place,) = shadow_watch.places_of(PLANNED)
+    (place,) = shadow_watch.places_of(MANIFEST)
     assert (place.bucket, place.prefix) == ("endpoint-data-222222222222-us-east-1", "capture/Iris-p-1-prod/")
     for capture, prefix in (("s3://own/a/b/", "a/b/Iris-p-1-prod/"), ("s3://own", "Iris-p-1-prod/")):
-        (place,) = shadow_watch.places_of({**PLANNED, "capture": capture})
+        (place,) = shadow_watch.places_of({**MANIFEST, "shadow": {**PLANNED, "capture": capture}})
         assert (place.bucket, place.prefix) == ("own", prefix)
+
+
+# -- what the shadow runs --------------------------------------------------------------------------
+
+
+def test_a_shadow_that_went_ends_the_waiting_and_is_named() -> None:
+    """SageMaker took the update back, say. observed() would wait for the rest of the time."""
+    found = observed(two_of_three(), sagemaker=running(shadow=False))
+    assert found["problem"] == "the endpoint has no shadow variant any more, it runs on config-2"
+
+
+class Clock(datetime):
+    """The time at which the shadow begins."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return BEGAN.astimezone(tz)
+
+
+@pytest.fixture
+def step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """What the step TestShadow finds: at the endpoint, in the registry, in the bucket; recorded: what it wrote."""
+    found: dict[str, Any] = {"sagemaker": running(), "registry": registry(package(2)), "recorded": [], "slept": []}
+    clients = {"s3": two_of_three().client(), "cloudwatch": Fake(get_metric_statistics=counts)}
+    become: Any = lambda *_: lambda service: clients.get(service) or found[service]  # noqa: E731
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shadow_watch, "testers", lambda *_: become)
+    monkeypatch.setattr(shadow_watch, "regional", lambda *_: found["registry"])
+    monkeypatch.setattr(shadow_watch, "digest", lambda _: "0a")
+    monkeypatch.setattr(shadow_watch, "datetime", Clock)
+    monkeypatch.setattr("pipeline.shadow_watch.time.sleep", found["slept"].append)
+    monkeypatch.setattr("pipeline.shadow_watch.boto3.client", lambda *_, **__: None)
+    monkeypatch.setattr("pipeline.shadow_watch.record.write", lambda *given: found["recorded"].append(given[3]))
+    return found
+
+
+def played(step: dict[str, Any]) -> dict[str, Any]:
+    """What the step records; it succeeds, so that the shadow is taken away."""
+    assert shadow_watch.main(MANIFEST, Path(), "prod", "id") == 0
+    (found,) = step["recorded"]
+    return dict(found)
+
+
+def replaced() -> dict[str, Any]:
+    """The version with a variable of its own in the container."""
+    version = package(2)
+    (container,) = version["InferenceSpecification"]["Containers"]
+    version["InferenceSpecification"] = {"Containers": [{**container, "Environment": {"MODE": "mine"}}]}
+    return version
+
+
+EXCHANGED: dict[str, tuple[dict[str, Any], str]] = {
+    "another digest": ({"sagemaker": running(digest="sha256:b")}, "with the digest sha256:a, got sha256:b"),
+    "another version": ({"sagemaker": running(f"{VERSIONS}/9")}, f"expected {VERSIONS}/2, got {VERSIONS}/9"),
+    "another specification": ({"registry": registry(replaced())}, "was edited in us-east-1 while it was deployed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", EXCHANGED)
+def test_another_version_than_was_let_in_is_no_evidence_and_ends_the_step_at_once(
+    step: dict[str, Any], case: str
+) -> None:
+    change, message = EXCHANGED[case]
+    step |= change
+    found = played(step)
+    assert message in found["why"]
+    assert (found["exchanged"], "places" in found, step["slept"]) == (True, False, [])
+    assert "<failure" in Path("reports/shadow.xml").read_text()
+
+
+def test_what_runs_as_it_was_let_in_is_recorded(step: dict[str, Any]) -> None:
+    found = played(step)
+    assert "exchanged" not in found
+    assert [one["compared"] for one in found["places"]] == [3]

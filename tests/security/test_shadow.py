@@ -12,7 +12,10 @@ from scripts.rehearsal import deploying, shadowing
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
+from scripts.rehearsal.teams.prepare import pull_policy
 from tests.support.attacks import build_session, check_denied
+from tests.support.gate_story import root
+from tests.support.mirrored import push
 from tests.support.played import check_played, holders_of
 from tests.support.story_steps import configure, register, set_status, version_arn
 from tests.support.waiting import until
@@ -121,6 +124,34 @@ def test_the_decision_to_deploy_keeps_what_the_approver_was_shown_of_the_shadow(
     shadowing.check_record(story)
     (variant,) = endpoint(story)["ProductionVariants"]
     assert (package_of(story, variant), variant["InitialInstanceCount"]) == (version_arn(story, 2), 2)
+
+
+def digest(ecr: Any, repository: str) -> str:
+    """Of the image that the tag names at the moment."""
+    shown = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": "1"}])
+    return str(shown["imageDetails"][0]["imageDigest"])
+
+
+def test_a_tag_that_is_moved_while_a_shadow_is_deployed_is_no_evidence(story: Story) -> None:
+    """The stock Studio policy pushes another image after the gate, one that answers well."""
+    ecr, repository = root(story).client("ecr"), "team/sagemaker-iris"
+    ecr.create_repository(repositoryName=repository)
+    ecr.set_repository_policy(repositoryName=repository, policyText=json.dumps(pull_policy(story)))
+    arn = register(story, push(ecr, repository))
+    approved = digest(ecr, repository)
+    assert set_status(story, int(arn.rpartition("/")[2]), "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded", story.diagnosis()
+    shadowing.let_in(story)
+    until(lambda: any((one["actionName"], one["status"]) == ("GateShadow", "Succeeded") for one in story.actions()))
+    push(story.scientist.client("ecr"), repository, of="1.7-1")
+    assert story.wait_for_stage(shadowing.DEPLOYMENT) == "Succeeded", "the shadow was not taken away"
+    assert "ShadowProductionVariants" not in endpoint(story)
+    assert story.wait_for_execution(story.execution_id) == "Failed"
+    got = f"with the digest {approved}, got {digest(ecr, repository)}: its tag was pushed again"
+    assert shadowing.recorded(story)["exchanged"]
+    assert got in shadowing.recorded(story)["why"]
+    assert "ApproveDeployment" not in {one["actionName"] for one in story.actions()}, "an approver was asked"
+    assert f"shadow did not run what was allowed: account {story.setting.targets['prod']}" in story.diagnosis()
 
 
 def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:
