@@ -109,6 +109,7 @@ def check_batch(story: Story) -> None:
     deploying.production(story)
     good = story.model_package_arn
     assert (live(story, "prod").package, removed(story)) == (good, True)
+    assert doctor(story) == {"findings": [], "not_checked": []}, "a stage that was removed is none that is missing"
     account = story.setting.targets["prod"]
     s3, folder = story.cloud.root(account, REGION).client("s3"), f"batch/{deploying.endpoint_name(story, 'prod')}"
     for key in ("requests/day/a.csv", "scheduled/b.csv"):
@@ -134,6 +135,15 @@ def afterwards_of_rejection(story: Story, good: str) -> None:
     story.execution_id = deploying.started(story, lambda: afterwards.set_status(story, refused, "Rejected"))
     assert story.wait_for_execution(story.execution_id) == "Succeeded"
     assert (live(story, "prod").package, removed(story)) == (good, True)
+
+
+def doctor(story: Story) -> dict[str, list[str]]:
+    """What `make doctor` finds, and what it could not look at, from the management account."""
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, REGION)
+    report = json.loads(
+        story.command(manager, "scripts.doctor", "--environment", str(story.environment_path), "--json")
+    )
+    return {name: report[name] for name in ("findings", "not_checked")}
 
 
 def removed(story: Story) -> bool:

@@ -31,6 +31,14 @@ CLOUDFORMATION = {
     "L-C8225BA5": ("Stack instances per stack set", 100_000.0),
     "L-6A4B2F69": ("Stack instance operations per administrator account", 10_000.0),
 }
+# AWS General Reference, "Amazon SageMaker AI endpoints and quotas": those that are of no instance type.
+SAGEMAKER = {
+    "L-7A3DF611": ("Number of instances across active endpoints", 4.0),
+    "L-F311B08F": ("Number of instances across all processing jobs", 4.0),
+    "L-60D2A6F0": ("Number of instances across all transform jobs", 4.0),
+    "L-96300102": ("Maximum total concurrency that can be allocated across all serverless endpoints", 10.0),
+    "L-99AD19BF": ("Maximum number of serverless endpoints", 5.0),
+}
 
 
 @dataclass
@@ -48,10 +56,13 @@ def known(service: str) -> dict[str, tuple[str, float]]:
     if service == "codebuild":
         return {code_of(name): (name, BUILDS) for name in BUILD_NAMES}
     if service == "sagemaker":
-        shapes = {"endpoint usage": "ProductionVariantInstanceType", "training job usage": "TrainingInstanceType"}
+        shapes = {
+            "endpoint usage": "ProductionVariantInstanceType", "processing job usage": "ProcessingInstanceType",
+            "training job usage": "TrainingInstanceType", "transform job usage": "TransformInstanceType",
+        }  # fmt: skip
         model = get_service_model("sagemaker")
         names = [f"{type} for {use}" for use, shape in shapes.items() for type in sorted(model.shape_for(shape).enum)]
-        return {code_of(name): (name, INSTANCES) for name in names}
+        return {code_of(name): (name, INSTANCES) for name in names} | SAGEMAKER
     raise NotSupported(f"the quotas of {service}")
 
 

@@ -164,7 +164,7 @@ class Snapshot:
     @cached_property
     def targets(self) -> tuple[Target, ...]:
         wanted = {
-            stage: Wanted(regions, frozenset(self.instances[stage]), dict(networks.explicit(self.projects, stage)))
+            stage: Wanted(regions, frozenset(self.needs[stage]), dict(networks.explicit(self.projects, stage)))
             for stage, regions in self.regions.items()
         }
         return targets.gather(self.reader, self.settings, self.organization, wanted, self.target_sets)
@@ -209,9 +209,9 @@ class Snapshot:
         return [domain for domain in self.studio.domains or [] if wanted in ("", domain["DomainId"])]
 
     @cached_property
-    def instances(self) -> Mapping[Stage, Mapping[str, tuple[str, int]]]:
-        """Type and number of a stage's instances, by quota code."""
-        return {stage: instances_of(stage, self.projects, self.limits) for stage in self.settings.stages}
+    def needs(self) -> Mapping[Stage, Mapping[str, tuple[str, int]]]:
+        """The quotas that a stage counts against in an account, by code: the name of each, and with how much."""
+        return {stage: needs_of(stage, self.projects, self.limits) for stage in self.settings.stages}
 
     @cached_property
     def regions(self) -> Mapping[Stage, tuple[str, ...]]:
@@ -261,8 +261,8 @@ def enter_data_science(reader: Reader, settings: Settings) -> None:
         reader.leave_out(NotChecked(account, "the data science account", "credentials for it", who))
 
 
-def instances_of(stage: Stage, found: Any, known_limits: Limits) -> dict[str, tuple[str, int]]:
-    """The instance types that a stage's endpoints need in each account, and how many, by quota code.
+def needs_of(stage: Stage, found: Any, known_limits: Limits) -> dict[str, tuple[str, int]]:
+    """What a stage needs of SageMaker's quotas in each account, by code: the quota's name, and how much.
 
     found: the projects; where none has a configuration file of this stage, the seed code's counts
     """
@@ -271,7 +271,7 @@ def instances_of(stage: Stage, found: Any, known_limits: Limits) -> dict[str, tu
         files = [(pack.ROOT / SEED.format(Stage.STAGING if stage.optional else stage)).read_bytes()]
     needed: dict[str, tuple[str, int]] = {}
     for file in filter(None, files):
-        instance, count = stage_config.instances(stage_config.read_config(file).parameters)
-        if code := known_limits.instance_codes.get(instance):
-            needed[code] = (instance, needed.get(code, ("", 0))[1] + count)
+        for name, count in stage_config.needs(stage_config.read_config(file).parameters):
+            if code := known_limits.codes.get(name):
+                needed[code] = (name, needed.get(code, ("", 0))[1] + count)
     return needed

@@ -10,8 +10,8 @@ import pytest
 from scripts.kit.bundle import pack
 from scripts.kit.doctor.facts.limits import Limits
 from scripts.kit.doctor.facts.projects import Project, ProjectStage, image_of, regions_of
-from scripts.kit.doctor.facts.stage_config import instances, read_config
-from scripts.kit.doctor.snapshot import instances_of
+from scripts.kit.doctor.facts.stage_config import needs, read_config
+from scripts.kit.doctor.snapshot import needs_of
 from scripts.kit.stages import Stage
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -26,7 +26,7 @@ def text(parameters: Any = None, **more: Any) -> bytes:
 def test_the_seed_codes_files_have_no_problem(stage: Stage) -> None:
     found = read_config((pack.ROOT / f"seed-code/model-deploy/{stage}-config.json").read_bytes())
     assert found.problems == ()
-    assert instances(found.parameters)[1] >= 1
+    assert all(count >= 1 for _, count in needs(found.parameters))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_broken_file_is_reported_in_words_that_a_terminal_can_print(content: b
 def test_what_is_right_in_a_file_counts_and_the_rest_does_not() -> None:
     parameters = {"InitialInstanceCount": "\u00b2", "InstanceType": "ml.m5.large", "MaximumInstanceCount": "3"}
     found = read_config(text(parameters, Regions=["mars-1", "eu-west-1", None]))
-    assert instances(found.parameters) == ("ml.m5.large", 3)
+    assert next(needs(found.parameters)) == ("ml.m5.large for endpoint usage", 3)
     assert found.regions == ("eu-west-1",)
     assert len(found.problems) == 3
 
@@ -80,8 +80,8 @@ def project(name: str, staging: bytes) -> Project:
 def test_a_projects_broken_file_leaves_the_other_projects_instances_and_regions() -> None:
     broken = project("broken", b'{"Regions": null, "Parameters": {"InitialInstanceCount": "\xc2\xb2"}}')
     fine = project("fine", text({"InstanceType": "ml.c5.xlarge", "InitialInstanceCount": "2"}, Regions=["eu-west-1"]))
-    limits = Limits(instance_codes={"ml.c5.xlarge": "L-1"})
-    assert instances_of(Stage.STAGING, (broken, fine), limits) == {"L-1": ("ml.c5.xlarge", 2)}
+    name = "ml.c5.xlarge for endpoint usage"
+    assert needs_of(Stage.STAGING, (broken, fine), Limits(codes={name: "L-1"})) == {"L-1": (name, 2)}
     assert regions_of(broken, Stage.STAGING, "us-east-1") == ["us-east-1"]
     assert regions_of(fine, Stage.STAGING, "us-east-1") == ["eu-west-1"]
 

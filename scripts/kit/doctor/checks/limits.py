@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from scripts.kit import builds
 from scripts.kit.doctor.checks.sharing import READERS, those_of
 from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS, TRAINING
+from scripts.kit.doctor.facts.stage_config import ENDPOINT, PROCESSING, SERVERLESS, TRANSFORM
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
@@ -225,7 +226,7 @@ def stage_regions(facts: Snapshot) -> Iterator[Place]:
     "The endpoint fails with ResourceLimitExceeded. New accounts start with 0 for many instance types.",
 )
 def quota_instances(facts: Snapshot) -> Iterator[Place]:
-    yield from short_of_instances(facts, update=False)
+    yield from too_small(facts, *ENDPOINT)
 
 
 @check(
@@ -236,20 +237,43 @@ def quota_instances(facts: Snapshot) -> Iterator[Place]:
     "production, a shadow makes it three times as many.",
 )
 def quota_blue_green(facts: Snapshot) -> Iterator[Place]:
-    yield from short_of_instances(facts, update=True)
+    yield from too_small(facts, *ENDPOINT, update=True)
 
 
-def short_of_instances(facts: Snapshot, *, update: bool) -> Iterator[Place]:
-    """Where the quota is below what endpoints have, or, of an update, below what it needs but not below that."""
+@check(
+    "quota-jobs",
+    "error",
+    "A target account's quota is too small for its transform jobs or monitors",
+    "A transform job waits for hours and fails, and a monitor that does not run sees no drift.",
+)
+def quota_jobs(facts: Snapshot) -> Iterator[Place]:
+    yield from too_small(facts, *TRANSFORM, *PROCESSING)
+
+
+@check(
+    "quota-serverless",
+    "error",
+    "A target account's quota is too small for its serverless endpoints",
+    "The endpoint fails with ResourceLimitExceeded. Accounts begin with a ServerlessMaxConcurrency of 10 over all.",
+)
+def quota_serverless(facts: Snapshot) -> Iterator[Place]:
+    yield from too_small(facts, *SERVERLESS)
+
+
+def too_small(facts: Snapshot, *ends: str, update: bool = False) -> Iterator[Place]:
+    """Where a quota is below what is needed, or, of an update, below what that needs but not below the usual.
+
+    ends: how the names of the quotas end
+    """
     for target in facts.targets:
-        most = fleets(facts, target.stage)
+        most = fleets(facts, target.stage) if ends[0] in ENDPOINT else 1
         for (region, code), value in (target.quotas or {}).items():
-            instance, count = facts.instances[target.stage][code]
+            name, count = facts.needs[target.stage][code]
             least, needed = (count, count * most) if update else (0, count)
-            if known(value) and least <= value < needed:
+            if name.endswith(ends) and known(value) and least <= value < needed:
                 yield Place(
                     target.account.id,
-                    f"quota {instance} for endpoint usage",
+                    f"quota {name}",
                     f"account {target.where} may run {value:g}, and {needed} {'is' if needed == 1 else 'are'} needed",
                     "aws service-quotas request-service-quota-increase --service-code sagemaker "
                     f"--quota-code {code} --desired-value {count * most} --region {region}",

@@ -18,13 +18,13 @@ SETS, INSTANCES, OPERATIONS = "L-EC62D81A", "L-C8225BA5", "L-6A4B2F69"
 
 @dataclass(frozen=True)
 class Limits:
-    """values: CloudFormation's quotas by code; instance_codes: the quota of each instance type of endpoints.
+    """values: CloudFormation's quotas by code; codes: of SageMaker's quotas, by name.
 
     builds, training: the quotas of CodeBuild's builds and of instances for training, each by its name: code and value
     """
 
     values: Mapping[str, float] = field(default_factory=dict)
-    instance_codes: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
     sets: Any = UNREAD
     builds: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     training: Mapping[str, tuple[str, float]] = field(default_factory=dict)
@@ -44,14 +44,9 @@ def gather(reader: Reader, settings: Settings) -> Limits:
             ),
         ]
     )
-    suffix = " for endpoint usage"
     return Limits(
         values={quota["QuotaCode"]: quota["Value"] for quota in quotas or []},
-        instance_codes={
-            quota["QuotaName"].removesuffix(suffix): quota["QuotaCode"]
-            for quota in instances or []
-            if quota["QuotaName"].endswith(suffix)
-        },
+        codes={quota["QuotaName"]: quota["QuotaCode"] for quota in instances or []},
         sets=sets,
         builds=by_name(builds),
         training={name: found for name, found in by_name(instances).items() if name.endswith(TRAINING)},

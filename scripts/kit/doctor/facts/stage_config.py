@@ -19,6 +19,14 @@ from scripts.kit.stacks import target_roles
 KEYS = {"$schema", "Parameters", "Regions", "gates", "remove_after_production"}
 STAGE_TEMPLATE = "templates/40-stage.yaml"
 NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")  # ASCII digits only: "²" is a digit to Python
+# Quotas: how that of an instance type ends, and that of all types together.
+ENDPOINT = (" for endpoint usage", "Number of instances across active endpoints")
+TRANSFORM = (" for transform job usage", "Number of instances across all transform jobs")
+PROCESSING = (" for processing job usage", "Number of instances across all processing jobs")
+SERVERLESS = (
+    "Maximum total concurrency that can be allocated across all serverless endpoints",
+    "Maximum number of serverless endpoints",
+)
 KINDS = {dict: "an object", list: "a list", type(None): "null", bool: "a boolean", int: "a number", float: "a number"}
 
 
@@ -121,13 +129,28 @@ def number_problems(name: str, value: str, declared: Mapping[str, Any]) -> Itera
         yield f"{name} is {value}, not between {declared.get('MinValue', '…')} and {declared.get('MaxValue', '…')}"
 
 
-def instances(parameters: Mapping[str, str]) -> tuple[str, int]:
-    """Instance type of an endpoint and the most instances it can have; ("", 0) for serverless and batch."""
+def needs(parameters: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """The quotas of SageMaker that a stage counts against in an account and Region, and with how much at most.
+
+    AWS General Reference, "Amazon SageMaker AI endpoints and quotas". It has none of provisioned concurrency.
+    """
 
     def value(name: str) -> str:
         return parameters.get(name) or str(stage_parameters()[name].get("Default", ""))
 
-    if value("EndpointKind") in ("serverless", "batch"):
-        return "", 0
-    counts = [value(name) for name in ("InitialInstanceCount", "MaximumInstanceCount")]
-    return value("InstanceType"), max((int(count) for count in counts if re.fullmatch("[0-9]+", count)), default=1)
+    def number(name: str) -> int:
+        return int(value(name)) if re.fullmatch("[0-9]+", value(name)) else 1
+
+    kind = value("EndpointKind")
+    if kind == "serverless":
+        yield SERVERLESS[0], number("ServerlessMaxConcurrency")
+        yield SERVERLESS[1], 1
+        return
+    least, most = number("InitialInstanceCount"), number("MaximumInstanceCount")
+    use, count = (TRANSFORM, least) if kind == "batch" else (ENDPOINT, max(least, most))
+    yield f"{value('InstanceType')}{use[0]}", count
+    yield use[1], count
+    monitors = sum(value(name) != "0" for name in ("MonitorHours", "MonitorQualityHours"))
+    if kind == "real-time" and monitors:
+        yield f"{value('MonitorInstanceType')}{PROCESSING[0]}", monitors
+        yield PROCESSING[1], monitors

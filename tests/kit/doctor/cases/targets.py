@@ -13,6 +13,7 @@ from localaws.cloudformation.stacksets.state import sets_of
 from localaws.services.servicequotas.service import Quotas, code_of
 from scripts.kit.builds import LAMBDA_QUOTA
 from tests.kit.doctor.cases import case, swapped, without
+from tests.kit.doctor.cases.projects import quiet
 from tests.support.doctor_world import REGION, World
 
 MODEL, TESTER = "sagemaker-role-staging", "sagemaker-role-staging-tester"
@@ -179,4 +180,29 @@ def _(world: World) -> Iterator[None]:
 @case("quota-training", "--service-code sagemaker")
 def _(world: World) -> Iterator[None]:
     with quota(world, world.account, code_of("ml.m5.large for training job usage"), 0.0):
+        yield
+
+
+@contextmanager
+def staging_has(world: World, **settings: str) -> Iterator[None]:
+    """A push of other settings for staging, which starts nothing."""
+    with quiet(world) as file:
+        content = json.dumps({"Parameters": settings}).encode()
+        world.client("codecommit").put_file(**file, fileContent=content)
+        yield
+
+
+@case("quota-jobs", "--desired-value 1 --region us-east-1")
+def _(world: World) -> Iterator[None]:
+    monitor = {"DataCaptureS3Uri": "account", "MonitorHours": "24", "MonitorInstanceType": "ml.m5.xlarge"}
+    with (
+        staging_has(world, InstanceType="ml.t2.medium", **monitor),
+        quota(world, world.staging, code_of("ml.m5.xlarge for processing job usage"), 0.0),
+    ):
+        yield
+
+
+@case("quota-serverless", "--quota-code L-96300102 --desired-value 20")
+def _(world: World) -> Iterator[None]:
+    with staging_has(world, EndpointKind="serverless", ServerlessMaxConcurrency="20"):
         yield
