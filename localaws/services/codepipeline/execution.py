@@ -338,9 +338,9 @@ def _play(cloud: Cloud, pipeline: Pipeline, execution: Execution, run: ActionRun
     perform(work)
     if run.status == "Abandoned":
         return
-    with pipeline.changed:
-        execution.artifacts.update(run.outputs)
+    with pipeline.changed:  # each is replaced, since those who look at one take no lock
+        execution.artifacts = {**execution.artifacts, **run.outputs}
         if run.revision:
-            execution.revisions[run.name] = run.revision
+            execution.revisions = {**execution.revisions, run.name: run.revision}
         if "namespace" in run.action:
-            execution.namespaces[run.action["namespace"]] = run.variables
+            execution.namespaces = {**execution.namespaces, run.action["namespace"]: run.variables}

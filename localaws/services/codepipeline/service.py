@@ -295,7 +295,7 @@ codepipeline.operation("PutJobFailureResult")(functions.put_job_failure_result)
 
 
 def _tagged(call: Call) -> Pipeline:
-    for pipeline in state_of(call).pipelines.values():
+    for pipeline in list(state_of(call).pipelines.values()):
         if pipeline.arn == call.params["resourceArn"]:
             return pipeline
     raise AwsError("ResourceNotFoundException", f"{call.params['resourceArn']} does not exist")
