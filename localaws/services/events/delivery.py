@@ -3,8 +3,9 @@
 Amazon EventBridge User Guide, "Event bus targets in Amazon EventBridge" and "Using IAM roles with
 Amazon EventBridge". Pipelines, state machines, builds and SageMaker pipelines are started as the
 target's role; topics, queues and functions are reached in the name of events.amazonaws.com, as their own
-policies allow. Event buses of other accounts get events as the target's role, where their policies let it ("Sending and
-receiving events between AWS accounts in Amazon EventBridge": since March 2023 with a role).
+policies allow. A kind's own parameters may name paths into the event (the first page, "Dynamic path parameters"). Event
+buses of other accounts get events as the target's role, where their policies let it ("Sending and receiving events
+between AWS accounts in Amazon EventBridge": since March 2023 with a role).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud, Session
-from localaws.services.events.input import PLACEHOLDER
+from localaws.services.events.input import PLACEHOLDER, filled
 from localaws.services.sqs.sending import send_to_queue
 
 PRINCIPAL = "events.amazonaws.com"
@@ -197,7 +198,9 @@ def as_role(cloud: Cloud, role_arn: str, rule_arn: str) -> Session:
     return cloud.service_role(role_arn, "events", PRINCIPAL, region, SourceArn=rule_arn, SourceAccount=account)
 
 
-def deliver(cloud: Cloud, target: Mapping[str, Any], rule_arn: str, text: str, token: str) -> tuple[str, str]:
+def deliver(
+    cloud: Cloud, target: Mapping[str, Any], rule_arn: str, text: str, token: str, event: Mapping[str, Any]
+) -> tuple[str, str]:
     """Invoke a target: (what was made, "") or ("", why it failed)."""
     _, _, _, region, account, _ = rule_arn.split(":", 5)
     kind = KINDS[target["Arn"].split(":")[2]]
@@ -206,7 +209,8 @@ def deliver(cloud: Cloud, target: Mapping[str, Any], rule_arn: str, text: str, t
             session = as_role(cloud, target["RoleArn"], rule_arn)
         else:
             session = cloud.as_service(PRINCIPAL, account, region, SourceArn=rule_arn)
-        return kind.send(session, target, text, token), ""
+        own = {name: filled(target[name], event) for name in (kind.parameters,) if name in target}
+        return kind.send(session, {**target, **own}, text, token), ""
     except AwsError as error:
         return "", str(error)
     except ClientError as error:

@@ -1,7 +1,7 @@
 """What a rule's target receives: Input, InputPath and the input transformer.
 
-Amazon EventBridge User Guide, "Amazon EventBridge input transformation"; EventBridge API
-Reference, "PutTargets". Pure: no state, no requests.
+Amazon EventBridge User Guide, "Amazon EventBridge input transformation", "Event bus targets in Amazon
+EventBridge" (Dynamic path parameters); EventBridge API Reference, "PutTargets". Pure: no state, no requests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from awslang.bounded import is_number
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 
 PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 RESERVED = frozenset(
@@ -120,6 +120,22 @@ def build(target: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str, re
     if "InputTransformer" in target:
         return _transform(target["InputTransformer"], event, rule_arn, received)
     return json.dumps(event)
+
+
+def filled(value: Any, event: Mapping[str, Any]) -> Any:
+    """A target's own parameters, with the event's text in place of each value that is a path as a whole.
+
+    Raises NotSupported where the path leads to no text: no page says what the target gets then.
+    """
+    if isinstance(value, Mapping):
+        return {name: filled(item, event) for name, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, event) for item in value]
+    if not isinstance(value, str) or not PATH.fullmatch(value):
+        return value
+    if not isinstance(found := select(value, event), str):
+        raise NotSupported(f"a target's parameter {value} that is no text in the event")
+    return found
 
 
 def _transform(transformer: Mapping[str, Any], event: Mapping[str, Any], rule_arn: str, received: str) -> str:

@@ -386,7 +386,7 @@ def _deliver(cloud: Cloud, state: EventsState, rule: Rule, target: Mapping[str, 
     token = new_id()
     state.rule_of_token[token] = rule.arn
     text = events_input.build(target, event, rule.arn, _timestamp(datetime.now(UTC)))
-    made, failed = events_delivery.deliver(cloud, target, rule.arn, text, token)
+    made, failed = events_delivery.deliver(cloud, target, rule.arn, text, token, event)
     if made and target["Arn"].split(":")[2] == "events":
         _pass_on(cloud, rule, target["Arn"], dict(event))
     if failed and "DeadLetterConfig" in target:

@@ -1,4 +1,4 @@
-"""Targets of event rules: events that a rule brings to the event bus of another account."""
+"""Targets of event rules: the event bus of another account, and parameters that the event fills in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.services.events.service import deliveries, emit
+from tests.support.roles import make_role
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -94,3 +95,56 @@ def test_a_bus_of_another_account_needs_a_role_and_takes_no_input(cloud: Cloud) 
     sending = role(cloud)
     with pytest.raises(ClientError, match="with the event as it is"):
         events.put_targets(Rule="r", Targets=[{"Id": "t", "Arn": BUS, "RoleArn": sending, "Input": "{}"}])
+
+
+def start_training(cloud: Cloud, value: str, detail: dict[str, str | int], *allowed: dict[str, str]) -> str:
+    """A rule that starts a pipeline with a parameter, and an event; why the delivery failed"""
+    sagemaker, events = (cloud.root(ACCOUNT, REGION).client(name) for name in ("sagemaker", "events"))
+    said = {"Std:Join": {"On": "", "Values": ["asked with ", {"Get": "Parameters.CapturedData"}]}}
+    definition = {
+        "Version": "2020-12-01",
+        "Parameters": [{"Name": "CapturedData", "Type": "String", "DefaultValue": "none"}],
+        "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": said}}],
+    }
+    trainer = make_role(cloud, "trainer", "sagemaker")
+    arn = sagemaker.create_pipeline(PipelineName="t", PipelineDefinition=json.dumps(definition), RoleArn=trainer)
+    given = [{"Name": "CapturedData", "Value": value}]
+    target = {
+        "Id": "t", "Arn": arn["PipelineArn"], "RoleArn": make_role(cloud, "starter", "events", *allowed),
+        "SageMakerPipelineParameters": {"PipelineParameterList": given},
+    }  # fmt: skip
+    events.put_rule(Name="drift", EventPattern='{"source": ["kit"]}')
+    events.put_targets(Rule="drift", Targets=[target])
+    events.put_events(Entries=[{"Source": "kit", "DetailType": "Drift", "Detail": json.dumps(detail)}])
+    until(lambda: deliveries(cloud))
+    (delivery,) = deliveries(cloud)
+    return delivery.failed
+
+
+START = {"Effect": "Allow", "Action": "sagemaker:StartPipelineExecution", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("$.detail.data", "s3://b/p"), ("s3://c", "s3://c"), ("in $.detail.data", "in $.detail.data")],
+)
+def test_a_pipeline_of_sagemaker_starts_with_what_the_event_holds(cloud: Cloud, value: str, expected: str) -> None:
+    """EventBridge User Guide, "Dynamic path parameters": the entire value is a path, or it is text."""
+    assert start_training(cloud, value, {"data": "s3://b/p"}, START) == ""
+    sagemaker = cloud.root(ACCOUNT, REGION).client("sagemaker")
+    (one,) = sagemaker.list_pipeline_executions(PipelineName="t")["PipelineExecutionSummaries"]
+    arn = one["PipelineExecutionArn"]
+    given = sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)["PipelineParameters"]
+    assert given == [{"Name": "CapturedData", "Value": expected}]
+
+
+@pytest.mark.parametrize("detail", [{"data": 1}, {"another": "a"}])
+def test_a_parameter_whose_path_finds_no_text_starts_nothing(cloud: Cloud, detail: dict[str, str | int]) -> None:
+    assert "a target's parameter $.detail.data that is no text in the event" in start_training(
+        cloud, "$.detail.data", detail, START
+    )
+
+
+def test_the_role_of_the_target_must_be_allowed_to_start_the_pipeline(cloud: Cloud) -> None:
+    refused = start_training(cloud, "$.detail.data", {"data": "s3://b/p"})
+    assert "not authorized to perform: sagemaker:StartPipelineExecution" in refused
