@@ -142,6 +142,7 @@ def definition(these: Names, project: Project) -> dict[str, Any]:
         "DataHash": "none",
         "Commit": "none",
         "Author": "none",
+        "CapturedData": "none",  # where the requests are whose drift started this, s3://…
         **({"ProcessingInstanceType": project.processing_instance, "CodeUrl": these.code} if full else {}),
     }
     return {
@@ -229,7 +230,9 @@ def output_of(step: str, name: str) -> dict[str, str]:
 
 def preprocess_step(these: Names, project: Project) -> dict[str, Any]:
     data = join(get("Parameters.DataUrl"), "raw", "", on="/")
-    return processing_step(these, project, "preprocess", {"data": data}, PARTS)
+    step = processing_step(these, project, "preprocess", {"data": data}, PARTS)
+    step["Arguments"]["Environment"] = {"CAPTURED_DATA": get("Parameters.CapturedData")}
+    return step
 
 
 def evaluate_step(these: Names, project: Project) -> dict[str, Any]:
@@ -374,6 +377,7 @@ def register_step(these: Names, project: Project) -> dict[str, Any]:
             **({"columns": str(len(project.features))} if project.framework == "xgboost" else {}),  # of a row in CSV
             "training-job": get("Steps.Train.TrainingJobName"),
             **{name: filled[name] for name in ("data", "data-hash", "commit", "author")},
+            "captured-data": get("Parameters.CapturedData"),
         },
         "ModelCard": {"ModelCardContent": card, "ModelCardStatus": "Draft"},
     }

@@ -42,6 +42,7 @@ STORIES = {
     "rehearsal/test_batch.py",
     "rehearsal/test_bring_your_own_model.py",
     "rehearsal/test_every_setting.py",
+    "rehearsal/test_monitors.py",
     "rehearsal/test_other_settings.py",
     "rehearsal/test_regions.py",
 }

@@ -188,6 +188,10 @@ class Place:
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[{**one, **variant}])
         sagemaker.update_endpoint(EndpointName=self.name(project), EndpointConfigName=name)
 
+    @property
+    def data(self) -> str:
+        return DATA
+
     def name(self, project: str) -> str:
         return f"{PROJECT}-{project}-{STAGE}"
 

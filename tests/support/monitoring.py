@@ -5,15 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from localaws.services.sagemaker import monitor_quality, monitor_statistics
-from tests.support.endpoint_stack import DATA, Place
+from tests.support.endpoint_stack import Place
 from tests.support.sagemaker_world import BUCKET, IRIS, client
 from tests.support.waiting import until
 
 NAMES = ["answer", "sepal_length", "sepal_width", "petal_length", "petal_width"]
 ROWS = [row.split(",") for row in IRIS.read_text(encoding="utf-8").split()]
+
+
+class Watched(Protocol):
+    """An endpoint with monitors. data: the bucket of its account's data"""
+
+    @property
+    def data(self) -> str: ...
+
+    def there(self, service: str) -> Any:
+        """A client of its account and Region."""
+
+    def name(self, project: str) -> str:
+        """The endpoint's name."""
 
 
 def with_baseline(place: Place, project: str) -> dict[str, str]:
@@ -44,7 +57,7 @@ def with_quality(place: Place, project: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def label(place: Place, project: str, name: str, truth: Callable[[str], str]) -> None:
+def label(place: Watched, project: str, name: str, truth: Callable[[str], str]) -> None:
     """Ask about flowers of every class, one a request, and put what is true of each: truth(class in the data)."""
     runtime, lines = place.there("sagemaker-runtime"), []
     for n, row in enumerate(ROWS[::5]):
@@ -56,10 +69,10 @@ def label(place: Place, project: str, name: str, truth: Callable[[str], str]) ->
         about = {"eventId": f"{name}-{n}"}
         lines.append(json.dumps({"groundTruthData": data, "eventMetadata": about, "eventVersion": "0"}))
     key = f"ground-truth/{place.name(project)}/{datetime.now(UTC):%Y/%m/%d/%H}/{name}.jsonl"
-    place.there("s3").put_object(Bucket=DATA, Key=key, Body="\n".join(lines).encode())
+    place.there("s3").put_object(Bucket=place.data, Key=key, Body="\n".join(lines).encode())
 
 
-def ask(place: Place, project: str, shift: float) -> None:
+def ask(place: Watched, project: str, shift: float) -> None:
     """One request with every flower, all a little longer by shift."""
     lines = [",".join(f"{float(value) + shift:.1f}" for value in row[1:]) for row in ROWS]
     place.there("sagemaker-runtime").invoke_endpoint(
@@ -67,7 +80,7 @@ def ask(place: Place, project: str, shift: float) -> None:
     )
 
 
-def execution(place: Place, project: str, *statuses: str, of: str = "m") -> dict[str, Any]:
+def execution(place: Watched, project: str, *statuses: str, of: str = "m") -> dict[str, Any]:
     """The newest execution that ended so; of: m for the monitor of data quality, q for that of model quality"""
 
     def look() -> Any:
@@ -81,16 +94,16 @@ def execution(place: Place, project: str, *statuses: str, of: str = "m") -> dict
     return found
 
 
-def violations(place: Place, found: dict[str, Any]) -> dict[str, str]:
+def violations(place: Watched, found: dict[str, Any]) -> dict[str, str]:
     """By column or metric, what the report of an execution says."""
     name = found["ProcessingJobArn"].rsplit("/", 1)[1]
     job = place.there("sagemaker").describe_processing_job(ProcessingJobName=name)
-    report = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].removeprefix(f"s3://{DATA}/")
+    report = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].removeprefix(f"s3://{place.data}/")
     key = f"{report}/constraint_violations.json"
-    said = json.loads(place.there("s3").get_object(Bucket=DATA, Key=key)["Body"].read())
+    said = json.loads(place.there("s3").get_object(Bucket=place.data, Key=key)["Body"].read())
     return {one.get("feature_name") or one["metric_name"]: one["constraint_check_type"] for one in said["violations"]}
 
 
-def alarm(place: Place, project: str, kind: str = "drift") -> str:
+def alarm(place: Watched, project: str, kind: str = "drift") -> str:
     (found,) = place.there("cloudwatch").describe_alarms(AlarmNames=[f"{place.name(project)}-{kind}"])["MetricAlarms"]
     return str(found["StateValue"])
