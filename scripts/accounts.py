@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, connection = start(args, anywhere=True)
     settings = with_data_science(connection, settings)
     require_known(connection, settings)
-    say(f"accounts of {args.environment}, {connection.region}:")
+    say(f"accounts of {args.environment}, {connection.region}{settings.remark}:")
 
     def show(steps: list[PlanStep]) -> None:
         for line in set_up_report.part(steps, args.all):

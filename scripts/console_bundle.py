@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = args.output or args.bundle / "console"
     older = nothing if args.output else former
     Output(output, "console-bundle", older=older, kinds=KINDS).replace(by_hand.files(want, bundle))
-    say(f"{bundle.name}: open {near(output / by_hand.PAGE)} and follow it")
+    say(f"{bundle.name}{settings.remark}: open {near(output / by_hand.PAGE)} and follow it")
     print(output / by_hand.PAGE)
     return 0
 

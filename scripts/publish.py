@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     every = [*steps, *hosted_steps]
     fixed = f" ({built.name} with the OUs, roles and Regions of {near(args.environment)})"
     origin = fixed if bundle.name != built.name else ""
-    say(f"publish {bundle.name}{origin} to account {connection.account}, {connection.region} ({to}):")
+    say(f"publish {bundle.name}{origin} to account {connection.account}, {connection.region} ({to}){settings.remark}:")
     for line in defaults.looked_up(bundle, settings):
         say(f"  {line}")
     plan.show(every)

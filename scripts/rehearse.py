@@ -9,6 +9,7 @@ examples:
   python -m scripts.rehearse --regions us-east-1,eu-west-1
   python -m scripts.rehearse --example sklearn
   python -m scripts.rehearse --example sklearn --build-on-push
+  python -m scripts.rehearse --production-alone
   python -m scripts.rehearse --deploy-repository ../deploy --training-repository ../training --base ../deploy-main
   python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve --trust
 """
@@ -77,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
         help="those of --between that a version enters once the approver allows it (default: none)",
     )
     made.add_argument(
+        "--production-alone",
+        action="store_true",
+        help="environment.yaml says production_alone: the approver decides on a version that no stage has tested",
+    )
+    made.add_argument(
         "--project", type=arguments.project, default="iris-multi-01", help="name of the project (default: %(default)s)"
     )
     made.add_argument(
@@ -135,10 +141,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     regions = check(args)
     if args.template:
-        if args.deploy_repository or args.training_repository or args.build_on_push or args.shadow:
+        of_stories = (args.deploy_repository, args.training_repository, args.build_on_push, args.shadow)
+        if any(of_stories) or args.production_alone:
             raise UsageError(
-                "--template plays no story: leave --deploy-repository, --training-repository, --build-on-push and "
-                "--shadow out"
+                "--template plays no story: leave --deploy-repository, --training-repository, --build-on-push, "
+                "--shadow and --production-alone out"
             )
         from scripts.rehearsal.other_templates.rehearsing import rehearse  # a second, after the arguments
 

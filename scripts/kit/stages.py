@@ -8,7 +8,8 @@ from enum import StrEnum
 class Stage(StrEnum):
     """Where a model is deployed, in this order: to staging first, to prod once it is approved.
 
-    Those between are there where the environment file names them (decisions 88 and 92).
+    Those between are there where the environment file names them, and staging unless it says production_alone
+    (decisions 88, 92 and 95).
     """
 
     STAGING = "staging"
@@ -18,8 +19,8 @@ class Stage(StrEnum):
     PROD = "prod"
 
     @property
-    def optional(self) -> bool:
-        """Whether an installation may be without it."""
+    def between(self) -> bool:
+        """Whether it is between staging and production: set as staging is where a project has no file of it."""
         return self in {Stage.QA, Stage.UAT, Stage.PREPROD}
 
     @property
@@ -71,7 +72,7 @@ class Stage(StrEnum):
 
     @property
     def approve_parameter(self) -> str:
-        """Of an optional stage alone: production always has an approver, staging none."""
+        """Of a stage between them alone: production always has an approver, staging none."""
         return f"Approve{self.capitalize()}"
 
     @property

@@ -11,8 +11,6 @@ from scripts.rehearsal import deploying, shadowing
 from scripts.rehearsal.examples import commit
 from scripts.rehearsal.playing import Playing
 
-STAGING_CONFIG = "staging-config.json"
-
 
 @dataclass(frozen=True)
 class Pushed:
@@ -55,23 +53,36 @@ def second_version(story: Playing) -> None:
 
 
 def push(story: Playing) -> None:
-    """The setting reaches staging; the approver refuses it, and production stays as it is."""
+    """The setting reaches the first stage; the approver refuses it, and production stays as it is."""
     before = variants(story)
-    pushed = OF_SERVERLESS if "ServerlessConfig" in before["staging"] else OF_INSTANCES
-    now = value_at(before["staging"], pushed)
+    first = next(iter(before))
+    pushed = OF_SERVERLESS if "ServerlessConfig" in before[first] else OF_INSTANCES
+    now = value_at(before[first], pushed)
     value = story.only((one for one in pushed.values if one != now), f"{pushed.name} has one value: {now}")
-    story.execution_id = deploying.started(story, lambda: commit_setting(story, pushed.name, value))
+    story.execution_id = deploying.started(story, lambda: commit_setting(story, first, pushed.name, value))
     story.require(bool(story.execution_id), f"the push to {deploy_repository(story)} started no pipeline")
-    say(f"    {pushed.name} of staging is {value} in {STAGING_CONFIG}: the pipeline started ({story.execution_id})")
+    say(f"    {pushed.name} of {first} is {value} in {first}-config.json: the pipeline started ({story.execution_id})")
     deploying.before_production(story)
     deploying.give_approval(story, "Rejected", "The endpoint answers well without it")
     status = story.wait_for_execution(story.execution_id)
     story.require(status == "Failed", f"the pipeline ended {status} although the approver refused")
     after = variants(story)
-    found = value_at(after["staging"], pushed)
-    story.require(found == value, f"{pushed.name} of staging is {found}, not {value}")
     story.require(after["prod"] == before["prod"], "production changed although the approver refused")
-    say("    staging has it; the approver refused it, and production stayed as it was")
+    if story.production_alone:
+        say("    the approver refused it, and production stayed as it was")
+        take_back(story, pushed.name)
+        return
+    found = value_at(after[first], pushed)
+    story.require(found == value, f"{pushed.name} of {first} is {found}, not {value}")
+    say(f"    {first} has it; the approver refused it, and production stayed as it was")
+
+
+def take_back(story: Playing, name: str) -> None:
+    """The refused setting leaves production's file: with it, no version would come back without an approver."""
+    story.execution_id = deploying.started(story, lambda: commit_setting(story, "prod", name, None))
+    deploying.approval(story)
+    deploying.production(story)
+    say(f"    {name} is out of prod-config.json again")
 
 
 def rejection(story: Playing) -> None:
@@ -96,14 +107,16 @@ def deploy_repository(story: Playing) -> str:
     return f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
 
 
-def commit_setting(story: Playing, name: str, value: int) -> None:
-    """One more setting in the deploy repository's file, as the data scientist pushes it."""
+def commit_setting(story: Playing, stage: str, name: str, value: int | None) -> None:
+    """One more setting in the deploy repository's file of a stage, as the data scientist pushes it. None: one less"""
     codecommit, repository = story.scientist.client("codecommit"), deploy_repository(story)
-    held = codecommit.get_file(repositoryName=repository, filePath=STAGING_CONFIG)["fileContent"]
+    file = f"{stage}-config.json"
+    held = codecommit.get_file(repositoryName=repository, filePath=file)["fileContent"]
     config = json.loads(held)
-    config["Parameters"] = {**config.get("Parameters", {}), name: str(value)}
+    parameters = {**config.get("Parameters", {}), name: str(value)}
+    config["Parameters"] = {key: one for key, one in parameters.items() if key != name or value is not None}
     content = f"{json.dumps(config, indent=2)}\n"
-    commit(story, "modeldeploy", STAGING_CONFIG, content, f"Try {value} as {name}")
+    commit(story, "modeldeploy", file, content, f"Try {value} as {name}" if value else f"Without {name}")
 
 
 def variants(story: Playing) -> dict[str, Any]:

@@ -25,15 +25,15 @@ from scripts.rehearsal.playing import Chapter, Playing, StoryFailed
 from scripts.rehearsal.setting import Setting
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams import prepare, pushing
-from scripts.rehearsal.titles import ALONE, TITLES
+from scripts.rehearsal.titles import ALONE, TITLES, UNSTAGED
 
 
 def organization(story: Story) -> None:
     if story.administrator == "self-managed":
-        story.setting = people.make_accounts_alone(story.cloud, story.region, story.between)
+        story.setting = people.make_accounts_alone(story.cloud, story.region, story.stages)
     else:
         story.setting = people.make_organization(
-            story.cloud, story.administrator, story.region, bare=True, between=story.between
+            story.cloud, story.administrator, story.region, bare=True, stages=story.stages
         )
     story.setting = replace(story.setting, asked=story.asked)
     people.make_people(story.cloud, story.setting)
@@ -71,8 +71,9 @@ def project(story: Playing) -> None:
     story.execution_id = first["pipelineExecutionId"]
     status = story.wait_for_execution(story.execution_id)
     story.require(status == "Succeeded", f"the first execution of the pipeline ended {status}, without any model")
-    skipped = story.stage("DeployStaging").get("latestExecution", {}).get("status")
-    story.require(skipped == "Skipped", f"DeployStaging is {skipped} although no model was approved")
+    first_stage = Stage(next(iter(story.setting.targets))).deploy_stage
+    skipped = story.stage(first_stage).get("latestExecution", {}).get("status")
+    story.require(skipped == "Skipped", f"{first_stage} is {skipped} although no model was approved")
     say(f"    project {story.project_name} ({story.project_id}); no approved model yet, so nothing was deployed")
     if story.shadow:
         shadowing.capture(story)
@@ -209,8 +210,12 @@ CHAPTERS: dict[str, tuple[str, Callable[[Any], None]]] = {
 
 def play(story: Playing, until: str | None = None, names: Sequence[str] = tuple(CHAPTERS)) -> None:
     """Play the chapters in order, up to and with `until` (by default the last); StoryFailed from the one that fails."""
-    renamed = ALONE if story.administrator == "self-managed" else {}
-    story.chapters = [Chapter(name, renamed.get(name, TITLES[name])) for name in names]
+    renamed = {
+        **(ALONE if story.administrator == "self-managed" else {}),
+        **(UNSTAGED if story.production_alone else {}),
+    }
+    played = (name for name in names if renamed.get(name, TITLES[name]))
+    story.chapters = [Chapter(name, renamed.get(name, TITLES[name])) for name in played]
     for number, chapter in enumerate(story.chapters, 1):
         say(paint(f"{number:>2}  {chapter.title}", "1"))
         story.begin(chapter.name)

@@ -18,3 +18,8 @@ def says_cost(card: bytes) -> bool:
             say(f"    the monthly cost is not known: {rest.decode()}")
             return True
     return LISTED in card
+
+
+def says_nothing_tested(card: bytes) -> bool:
+    """Whether a card says that no stage before production has tested the version (pipeline/production_alone.py)."""
+    return b"No staging: nothing was tested before production" in card

@@ -111,6 +111,7 @@ class Playing(ABC):
     images: the namespace of the data science account's own images, which go to the further Regions; "" for none
     build_on_push: whether a push to the training repository trains
     between: the stages between staging and production; asked: those of them that an approver lets versions into
+    production_alone: whether there is no staging, and so no stage but production
     shadow: whether a version is in production's shadow before it is approved (scripts/rehearsal/shadowing.py)
     """
 
@@ -124,6 +125,7 @@ class Playing(ABC):
     build_on_push: bool = False
     between: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    production_alone: bool = False
     shadow: bool = False
     example: str = "iris"
     repositories: Repositories = field(default_factory=Repositories)
@@ -197,6 +199,10 @@ class Playing(ABC):
     def python(self, name: str, variables: dict[str, str]) -> tuple[list[str], dict[str, str]]:
         """What runs a script, and the variables that it has. variables: those of the person who types the command"""
         return [sys.executable, name], variables
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("prod",) if self.production_alone else ("staging", *self.between, "prod")
 
     @property
     def pipeline_name(self) -> str:

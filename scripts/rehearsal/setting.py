@@ -26,6 +26,8 @@ DATA_SCIENCE = "111111111111"  # the post's account ids
 PRODUCTION = "222222222222"
 STAGING = "333333333333"
 BETWEEN = {"qa": "666666666666", "uat": "888888888888", "preprod": "777777777777"}  # where the story has such stages
+ACCOUNTS = {"staging": STAGING, **BETWEEN, "prod": PRODUCTION}  # of the stages, in the order of deployment
+USUAL = ("staging", "prod")
 DEPLOYMENT = "multi-account-deployment"  # the post's name; the units beneath it are called as the stages' keys
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 
@@ -77,18 +79,13 @@ def trust(**principal: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def targets_with(between: Sequence[str]) -> dict[str, str]:
-    """The account of each stage. between: the stages between staging and production"""
-    return {"staging": STAGING, **{stage: BETWEEN[stage] for stage in BETWEEN if stage in between}, "prod": PRODUCTION}
-
-
 def make_organization(
-    cloud: Cloud, administrator: Administrator, region: str, bare: bool = False, between: Sequence[str] = ()
+    cloud: Cloud, administrator: Administrator, region: str, bare: bool = False, stages: Sequence[str] = USUAL
 ) -> Setting:
     """The organization with its units and accounts, trusted access, and the delegated administrator.
 
     bare: only the organization and its accounts. The rest is for `make accounts` to do.
-    between: the stages between staging and production
+    stages: of the story, in any order
     """
     delegated = administrator == "delegated"
     management = MANAGEMENT if delegated else DATA_SCIENCE
@@ -102,7 +99,7 @@ def make_organization(
         made = organizations.create_organizational_unit(ParentId=parent, Name=name)
         return str(made["OrganizationalUnit"]["Id"])
 
-    targets = targets_with(between)
+    targets = {stage: account for stage, account in ACCOUNTS.items() if stage in stages}
     named = {stage: Stage(stage).key for stage in targets}
     units, deployment = {stage: f"{DEPLOYMENT}/{name}" for stage, name in named.items()}, top
     if not bare:
@@ -134,9 +131,10 @@ def make_organization(
     return Setting(administrator, region, management, DATA_SCIENCE, targets, units)
 
 
-def make_accounts_alone(cloud: Cloud, region: str, between: Sequence[str] = ()) -> Setting:
+def make_accounts_alone(cloud: Cloud, region: str, stages: Sequence[str] = USUAL) -> Setting:
     """The accounts without an organization; each target's owner has let the data science account in."""
-    setting = Setting("self-managed", region, "", DATA_SCIENCE, targets_with(between), {})
+    targets = {stage: account for stage, account in ACCOUNTS.items() if stage in stages}
+    setting = Setting("self-managed", region, "", DATA_SCIENCE, targets, {})
     for account in setting.targets.values():
         iam = cloud.root(account, region).client("iam")
         let_in = trust(AWS=f"arn:aws:iam::{DATA_SCIENCE}:root")
@@ -191,6 +189,7 @@ def environment_file(
     listed = f"[{', '.join(regions)}]"
     keys = [Stage(stage).key for stage in setting.targets]
     of_stages = "".join(["regions:\n", *(f"  {key}: {listed}\n" for key in keys)]) if regions else ""
+    of_stages += "" if "staging" in setting.targets else "production_alone: true\n"
     of_stages += f"approval: {{before: [{', '.join(setting.asked)}]}}\n" if setting.asked else ""
     of_stages += f"images: {{repository_prefix: {images}}}\n" if images else ""
     of_stages += "builds: {on_push: true}\n" if build_on_push else ""
@@ -202,8 +201,7 @@ administrator: {setting.administrator}
 {targets_of(setting) if alone else units_of(setting)}\
 roles:
   suffix:
-    staging: staging
-    production: prod
+{"".join(f"    {Stage(stage).key}: {stage}{NEWLINE}" for stage in USUAL if stage in setting.targets)}\
   access: {ACCESS_ROLE if alone else ACCOUNT_ROLE}
   publishers: [{ENGINEER}]
 tester_external_id: rehearsal-tester

@@ -37,11 +37,13 @@ def tell_failure(story: Playing, failure: StoryFailed) -> None:
 
 def stages_between(args: argparse.Namespace) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The stages between staging and production, and those that are entered with an approval."""
-    optional = [stage.value for stage in Stage if stage.optional]
+    optional = [stage.value for stage in Stage if stage.between]
     named = {option: tuple(filter(None, (getattr(args, option) or "").split(","))) for option in ("between", "asked")}
     for option, known in (("between", optional), ("asked", named["between"])):
         if other := [name for name in named[option] if name not in known]:
             raise UsageError(f"--{option} {other[0]}: write {' or '.join(known) or 'it with --between'}")
+    if args.production_alone and named["between"]:
+        raise UsageError(f"--between {args.between}: with --production-alone there is no stage before production")
     return named["between"], named["asked"]
 
 
@@ -49,6 +51,8 @@ def team_of(args: argparse.Namespace, regions: tuple[str, ...]) -> repositories.
     """A team's own repositories, if any; UsageError for a folder or an option that cannot be."""
     given = {repositories.DEPLOY: args.deploy_repository, repositories.TRAINING: args.training_repository}
     folders: dict[str, Path] = {option: folder for option, folder in given.items() if folder}
+    if args.production_alone and folders:
+        raise UsageError("--production-alone: a team's story compares the settings of staging too: leave it out")
     if args.shadow and folders:
         raise UsageError("--shadow: a team's story has no second version, which would be the shadow: leave it out")
     if not folders:
@@ -65,6 +69,8 @@ def team_of(args: argparse.Namespace, regions: tuple[str, ...]) -> repositories.
 def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     """Play the story as the options say; the exit code."""
     between, asked = stages_between(args)
+    if args.production_alone and args.until == "staging":
+        raise UsageError("--until staging: with --production-alone there is no such chapter")
     require_port(args.port)
     team = team_of(args, regions)
     names = list(TITLES)[: list(TITLES).index(LAST) + 1] if team.folders else list(TITLES)
@@ -84,6 +90,7 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
             build_on_push=args.build_on_push,
             between=between,
             asked=asked,
+            production_alone=args.production_alone,
             shadow=args.shadow,
         )
         if team.folders:

@@ -21,3 +21,8 @@ ALONE = {  # what chapters are called without an organization
     "organization": "Three accounts without an organization",
     "permissions": "Roles, Studio, buckets and keys (templates 09 to 14, 20 and 21)",
 }
+UNSTAGED = {  # and where production is the only stage; "" for what there is not
+    "organization": "Accounts without one for staging",
+    "staging": "",
+    "deployment-approval": "The approver approves a version that no stage has tested",
+}

@@ -21,6 +21,7 @@ from scripts.kit.projects.status import EndpointPlace, ProjectStatus, StageStatu
 from scripts.kit.settings import reading
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
+from scripts.kit.stages import Stage
 from scripts.kit.together import together
 from tests.support import EXAMPLE_SETTINGS
 
@@ -186,7 +187,7 @@ class Slow:
 
 
 SETTINGS = reading.parse(EXAMPLE_SETTINGS, "example")
-UNITS = {SETTINGS.units.staging: "ou-ab12-stag1111"}
+UNITS = {SETTINGS.units.of(Stage.STAGING): "ou-ab12-stag1111"}
 NEW = [{"name": f"models-{n}", "email": f"models-{n}@example.com", "stage": "staging"} for n in range(23)]
 
 

@@ -14,6 +14,7 @@ from scripts.kit.console import UserError
 from scripts.kit.publish import defaults as looked
 from scripts.kit.settings.model import Units
 from scripts.kit.settings.reading import parse
+from scripts.kit.stages import Stage
 from tests.support import ROOT
 
 AROUND = "Description: d # kept\nParameters:\n  Before: {{Type: String}}\n{}  # kept\n  After:\n    Type: String\n"
@@ -106,7 +107,9 @@ def test_what_organizations_gave_for_an_ous_path_is_said_when_it_is_published() 
     """Another id, of an OU that was made again, makes another version: not without a word."""
     bundle = pack.pack(pack.read_tree(pack.ROOT))
     text = (pack.ROOT / "environment.example.yaml").read_text(encoding="utf-8")
-    settings = replace(parse(text, "environment.yaml"), units=Units("ml/staging", "ou-ab12-prod2222"))
+    settings = replace(
+        parse(text, "environment.yaml"), units=Units({Stage.STAGING: "ml/staging", Stage.PROD: "ou-ab12-prod2222"})
+    )
     ids = {"ml/staging": "ou-ab12-stag1111"}
     published = installation.with_defaults(bundle, settings, "us-east-1", lambda unit, key: ids.get(unit, unit))
     assert list(looked.looked_up(published, settings)) == [

@@ -30,7 +30,7 @@ def test_the_example_is_complete_and_valid() -> None:
     found = reading.parse(EXAMPLE_SETTINGS, "example")
     assert found.accounts.data_science == "111111111111"
     assert found.stack_set_administrator == "DELEGATED_ADMIN"
-    assert found.regions == model.Regions(("us-east-1",), ("us-east-1",))
+    assert found.regions == model.Regions(dict.fromkeys((Stage.STAGING, Stage.PROD), ("us-east-1",)))
     assert found.portfolio_principals == ("arn:aws:iam::111111111111:role/service-role/AmazonSageMaker-ExecutionRole",)
 
 
@@ -141,8 +141,10 @@ SELF_MANAGED = (
 
 def test_without_organizations_the_accounts_of_each_stage_are_listed() -> None:
     found = reading.parse(SELF_MANAGED, "alone")
-    assert found.targets == model.Targets(("333333333333", "444444444444"), ("222222222222",))
-    assert (found.accounts.management, found.units) == ("", model.Units("", ""))
+    assert found.targets == model.Targets(
+        {Stage.STAGING: ("333333333333", "444444444444"), Stage.PROD: ("222222222222",)}
+    )
+    assert (found.accounts.management, found.units) == ("", model.Units(dict.fromkeys((Stage.STAGING, Stage.PROD), "")))
     assert (found.stack_set_administrator, found.permission_model) == ("SELF", "SELF_MANAGED")
     assert found.target_roles == "one-by-one"
 
@@ -182,7 +184,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert found.models == model.Models("refuse", life_cycle=True)
     assert found.approval == model.Approval(four_eyes=True, before=(Stage.QA,))
     shop = model.Consumer("churn", "arn:aws:iam::555555555555:role/shop")
-    assert found.consumers == model.PerStage((), (shop,), further={Stage.QA: (), Stage.UAT: (), Stage.PREPROD: ()})
+    assert found.consumers == model.PerStage({**dict.fromkeys(Stage, ()), Stage.PROD: (shop,)})
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
@@ -192,7 +194,9 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
     found = reading.parse(
         f"{text}new_accounts: [{{name: Data science, email: ds@example.com, stage: data_science}}]\n", "new"
     )
-    assert found.units == model.Units("multi-account-deployment/staging", "ou-ab12-prod2222")
+    assert found.units == model.Units(
+        {Stage.STAGING: "multi-account-deployment/staging", Stage.PROD: "ou-ab12-prod2222"}
+    )
     assert found.accounts.data_science == ""
 
 
@@ -336,14 +340,51 @@ def test_stages_between_staging_and_production_are_there_where_their_unit_is_nam
     assert (alone.units.of(Stage.PREPROD), alone.targets and alone.targets.of(Stage.PREPROD)) == ("", ("555555555555",))
 
 
-def test_production_alone_is_refused_by_name() -> None:
-    for text in (
-        re.sub(r"  staging: ou-.*\n", "", EXAMPLE_SETTINGS, count=1),
-        re.sub(r"  staging: \['.*\n", "", SELF_MANAGED, count=1),
-    ):
+# The file without staging's unit, or its accounts: what is left names production alone.
+UNSTAGED = (
+    re.sub(r"  staging: ou-.*\n", "", EXAMPLE_SETTINGS, count=1),
+    re.sub(r"  staging: \['.*\n", "", SELF_MANAGED, count=1),
+)
+
+
+def test_staging_is_not_left_out_by_a_mistake() -> None:
+    for text in UNSTAGED:
         message = complaint(text)
         assert "has 1 mistake" in message
-        assert "staging: is missing, and production alone is not offered: an approver decides on what" in message
+        assert "staging: is missing. Write a" in message
+        assert "or `production_alone: true` beside it, for an installation in which nothing is tested" in message
+
+
+def test_production_alone_is_one_stage() -> None:
+    for text, account in zip(UNSTAGED, ("", "222222222222"), strict=True):
+        text = text.replace("    staging: staging\n", "")
+        found = reading.parse(f"{text}production_alone: true\n", "example")
+        assert found.stages == found.regions.stages == found.roles.suffix.stages == (Stage.PROD,)
+        assert (found.targets.of(Stage.PROD) if found.targets else ()) == ((account,) if account else ())
+        assert found.remark == ", without staging: nothing is tested before production"
+    assert reading.parse(EXAMPLE_SETTINGS, "example").remark == ""
+    assert reading.parse(f"{EXAMPLE_SETTINGS}production_alone: false\n", "example").stages[0] is Stage.STAGING
+
+
+def test_production_alone_beside_another_stage_is_refused_with_what_to_do() -> None:
+    said = "and `production_alone: true` says that there is no stage before production. Leave one of the two out"
+    message = complaint(f"{EXAMPLE_SETTINGS}production_alone: true\n")
+    assert f"units.staging: is 'ou-ab12-stag1111', {said}, such as production_alone" in message
+    unstaged = UNSTAGED[0].replace("    staging: staging\n", "").replace("  production: ou-ab12-prod2222\n", QA)
+    message = complaint(f"{unstaged}production_alone: true\napproval: {{before: [qa]}}\n")
+    assert f"units.qa: is 'ou-ab12-qaqa3333', {said}" in message
+    assert "approval.before[0]: 'qa' is not stages between staging and production" in message
+    message = complaint(f"{UNSTAGED[0]}production_alone: true\nregions: {{staging: [us-east-1]}}\n")
+    for key in ("regions.staging", "roles.suffix.staging"):
+        assert f"{key}: is not a key of this file" in message
+    assert "production_alone: is 'yes'. Write true or false" in complaint(
+        f"{EXAMPLE_SETTINGS}production_alone: 'yes'\n"
+    )
+
+
+def test_without_staging_the_data_science_account_goes_above_productions_unit() -> None:
+    text = UNSTAGED[0].replace("    staging: staging\n", "").replace("ou-ab12-prod2222", "models/production")
+    assert reading.parse(f"{text}production_alone: true\n", "example").units.data_science == "models"
 
 
 def test_an_approval_is_asked_before_stages_that_are_there() -> None:

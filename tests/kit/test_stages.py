@@ -21,7 +21,7 @@ from tests.support.cfn import evaluator
 
 PROJECT = (ROOT / "templates/30-project.yaml").read_text(encoding="utf-8")
 TEMPLATE, _ = read(PROJECT)
-OPTIONAL = [stage for stage in Stage if stage.optional]
+OPTIONAL = [stage for stage in Stage if stage.between]
 NEEDED_VALUES = dict.fromkeys(
     ("SeedCodeDeployKey", "SeedCodeBuildKey", "PipelineCodeKey", "EndpointTemplateKey", "BundleVersion"), "key"
 ) | {
@@ -50,7 +50,7 @@ def stages(**given: str) -> dict[str, set[str]]:
 
 def test_the_pipelines_own_list_has_the_same_stages_in_the_same_order() -> None:
     assert list(STAGES) == [stage.value for stage in Stage]
-    assert list(NEEDED) == [stage.value for stage in Stage if not stage.optional]
+    assert list(NEEDED) == [stage.value for stage in Stage if not stage.between]
 
 
 def test_every_parameter_of_a_stage_is_one_of_the_projects_template() -> None:

@@ -199,7 +199,7 @@ def keys_of(kind: type[Any], before: str = "") -> Iterator[str]:
         nested = next((one for one in inner if is_dataclass(one) and isinstance(one, type)), None)
         name = f"{before}{field.name}"
         if field.name == "further":
-            yield from (f"{before}{stage.key}" for stage in Stage if stage.optional)
+            yield from (f"{before}{stage.key}" for stage in Stage if stage.between)
             continue
         yield from keys_of(nested, f"{name}.") if nested else [name]
 

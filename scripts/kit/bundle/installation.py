@@ -44,7 +44,7 @@ def defaults_of(
         **{s.role_parameter: target_role(settings.roles.suffix.of(s), settings.roles.path) for s in stages},
         **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in stages},
         **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in stages},
-        **{stage.approve_parameter: "false" for stage in Stage if stage.optional},
+        **{stage.approve_parameter: "false" for stage in Stage if stage.between},
         "FourEyes": "false",
         "BuildCompute": builds.compute_of(settings, region),
         "BuildOnPush": "false",

@@ -65,7 +65,8 @@ def check_installation(args: argparse.Namespace) -> int:
     settings, connection = start(args, anywhere=True)
     bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
-    say(f"checking the installation of {args.environment}, {connection.region}, from account {connection.account}:")
+    where = f"{args.environment}, {connection.region}, from account {connection.account}"
+    say(f"checking the installation of {where}{settings.remark}:")
     findings, could = look_at(reader, settings, bundle, args.project or "", elsewhere(args))
     if args.fix and fix(reader, findings, args.dry_run):
         findings, could = look_at(reader, settings, bundle, args.project or "", elsewhere(args))

@@ -268,7 +268,7 @@ def needs_of(stage: Stage, found: Any, known_limits: Limits) -> dict[str, tuple[
     """
     files = [project.config(stage) for project in found or () if stage in project.stages]
     if not any(files):
-        files = [(pack.ROOT / SEED.format(Stage.STAGING if stage.optional else stage)).read_bytes()]
+        files = [(pack.ROOT / SEED.format(Stage.STAGING if stage.between else stage)).read_bytes()]
     needed: dict[str, tuple[str, int]] = {}
     for file in filter(None, files):
         for name, count in stage_config.needs(stage_config.read_config(file).parameters):

@@ -281,9 +281,9 @@ def of_version(said: History, version: str) -> History:
 
 
 def table_of(deployments: Sequence[Deployment]) -> tuple[list[str], list[list[str]]]:
-    """The table's header, and its rows: of the optional stages those in which one of the deployments was tested."""
+    """The table's header, and its rows: of the stages before production those in which one of them was tested."""
     seen = {stage for one in deployments for stage in one.outcomes}
-    stages = [stage for stage in Stage if not stage.optional or stage in seen]
+    stages = [stage for stage in Stage if stage is Stage.PROD or stage in seen]
     names = [stage.upper() for stage in stages]
     header = ["STARTED (UTC)", "VERSION", *names, "VERSION APPROVED BY", "DEPLOYMENT BY", "EXECUTION", "RESULT"]
     return header, rows(deployments, stages)

@@ -270,7 +270,7 @@ def roll_back_or_start(
                 f"{change}, {counted(len(accounts), 'account')} in {', '.join(regions)}, as in execution {target.id}"
             )
             return Rollback(PlanStep("change", "stage", name, detail), version, target.id, notes=waiting(found))
-    note = "staging is deployed and tested first, then production waits for an approver"
+    note = "every stage before it is deployed and tested first, and production waits for an approver"
     detail = f"{change}, by a new execution of the pipeline, because {why}"
     return Rollback(PlanStep("change", "stage", name, detail), version, notes=(note, *waiting(found)))
 

@@ -126,13 +126,13 @@ def look(connection: Connection, project: Project, looker: Looker | None = None)
 
 
 def stages_of(connection: Connection, project: Project) -> list[Stage]:
-    """The stages of the project's pipeline; of the optional ones also those that left a stack behind."""
+    """Production, and of the stages before it those of the project's pipeline and those that left a stack behind."""
     cloudformation = connection.client("cloudformation")
     shown = {state["stageName"] for state in states_of(connection.client("codepipeline"), project.pipeline)}
     return [
         stage
         for stage in Stage
-        if not stage.optional or stage.deploy_stage in shown or describe_stack(cloudformation, project.stack(stage))
+        if stage is Stage.PROD or stage.deploy_stage in shown or describe_stack(cloudformation, project.stack(stage))
     ]
 
 

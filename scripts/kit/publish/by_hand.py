@@ -14,7 +14,6 @@ from scripts.kit.publish.catalog import STUDIO_TAG, WantedProduct
 from scripts.kit.publish.publishing import (
     CONSTRAINT_DESCRIPTION,
     PORTFOLIO_DESCRIPTION,
-    PRODUCT_DESCRIPTION,
     PROVISIONING_TAG,
 )
 
@@ -56,7 +55,7 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
             "exists, open it, choose Create new version with the same file and title, and deprecate older versions.",
             (
                 ("Product name", want.product),
-                ("Description", PRODUCT_DESCRIPTION),
+                ("Description", want.description),
                 ("Owner", want.owner),
                 ("Template file", TEMPLATE),
                 ("Version title", want.version),

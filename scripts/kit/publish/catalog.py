@@ -32,6 +32,10 @@ STUDIO_TAG = (
 )  # lowercase: SageMaker Developer Guide, "Create Custom Project Templates"
 
 
+DESCRIPTION = "Deploys an approved model to every account of a staging and a production unit."
+WITHOUT_STAGING = "Deploys an approved model to every account of a production unit, without a test before it."
+
+
 @dataclass(frozen=True)
 class WantedProduct:
     """What publishing brings about; objects: content by key; tags: of the organization."""
@@ -49,6 +53,7 @@ class WantedProduct:
     principals: tuple[str, ...]
     shares: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = DESCRIPTION
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ def wanted(settings: Settings, bundle: pack.Bundle, account: str, region: str, p
         principals=settings.portfolio_principals,
         shares=settings.catalog.share_with,
         tags=settings.tags,
+        description=WITHOUT_STAGING if settings.remark else DESCRIPTION,
     )
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PROVISIONING_TAG = ("servicecatalog:provisioning", "true")  # what the stock launch role may read anywhere
 PORTFOLIO_DESCRIPTION = "SageMaker project templates of the organization."
-PRODUCT_DESCRIPTION = "Deploys an approved model to every account of a staging and a production unit."
 CONSTRAINT_DESCRIPTION = "Projects are made with AWS's own launch role."
 PATIENCE = 180.0  # seconds for a new version to become AVAILABLE, or for a new role to be seen
 VERSIONS_PER_PRODUCT = 100  # Service Catalog Administrator Guide, "Service quotas"
@@ -98,8 +97,8 @@ def plan_product(want: WantedProduct, found: FoundProduct) -> PlanStep:
     changed: dict[str, Any] = {}
     if found.product.get("Owner") != want.owner:
         changed["Owner"] = want.owner
-    if found.product.get("ShortDescription") != PRODUCT_DESCRIPTION:
-        changed["Description"] = PRODUCT_DESCRIPTION
+    if found.product.get("ShortDescription") != want.description:
+        changed["Description"] = want.description
     tags = product_tags(want)
     if missing := {key: value for key, value in tags.items() if found.product_tags.get(key) != value}:
         changed["AddTags"] = tag_list(missing)
@@ -245,7 +244,7 @@ def write_product(
     answer = catalog.create_product(  # type: ignore[call-arg]  # botocore adds the IdempotencyToken
         Name=want.product,
         Owner=want.owner,
-        Description=PRODUCT_DESCRIPTION,
+        Description=want.description,
         ProductType="CLOUD_FORMATION_TEMPLATE",
         Tags=tag_list(product_tags(want)),
         ProvisioningArtifactParameters=artifact_parameters(want),

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from scripts.kit.settings.model import Consumer, PerStage
 from scripts.kit.settings.sections import ACCOUNT, Section
-from scripts.kit.settings.where import per_stage
 from scripts.kit.stages import Stage
 
 PROJECT = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"  # SageMaker, ProjectEntityName
@@ -19,7 +18,7 @@ OF_ACCOUNT = 2 * len('"arn:aws:iam::555555555555:root",')  # each is in two stat
 
 
 def read_consumers(section: Section, stages: Iterable[Stage]) -> PerStage[tuple[Consumer, ...]]:
-    found = PerStage(**per_stage(stages, lambda stage: read_stage(section, stage.key)))
+    found = PerStage({stage: read_stage(section, stage.key) for stage in stages})
     section.finish()
     return found
 

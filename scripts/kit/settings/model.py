@@ -30,22 +30,18 @@ class Accounts:
 
 @dataclass(frozen=True)
 class PerStage(Generic[Value]):
-    """A value for each stage. further: of the optional stages that there are"""
+    """A value for each stage of the installation."""
 
-    staging: Value
-    production: Value
-    further: Mapping[Stage, Value] = field(default_factory=dict, kw_only=True)
+    by_stage: Mapping[Stage, Value]
 
     def of(self, stage: Stage) -> Value:
         """The value of a stage; KeyError for one that the installation is without."""
-        if stage.optional:
-            return self.further[stage]
-        return self.production if stage is Stage.PROD else self.staging
+        return self.by_stage[stage]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Those that have a value, in the order of deployment."""
-        return tuple(stage for stage in Stage if not stage.optional or stage in self.further)
+        return tuple(stage for stage in Stage if stage in self.by_stage)
 
 
 @dataclass(frozen=True)
@@ -241,6 +237,7 @@ class Settings:
     studio: Studio
     catalog: Catalog
     notifications: Notifications
+    consumers: PerStage[tuple[Consumer, ...]]
     targets: Targets | None = None
     new_accounts: tuple[NewAccount, ...] = ()
     invited_accounts: tuple[InvitedAccount, ...] = ()
@@ -252,13 +249,17 @@ class Settings:
     images: Images = Images()
     models: Models = Models()
     endpoints: Endpoints = Endpoints()
-    consumers: PerStage[tuple[Consumer, ...]] = PerStage((), ())
     tags: Mapping[str, str] = field(default_factory=dict)  # of everything that the kit creates
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The stages of the installation, in the order of deployment."""
         return self.units.stages
+
+    @property
+    def remark(self) -> str:
+        """What the first line of a plan says of the stages; "" with staging."""
+        return "" if Stage.STAGING in self.stages else ", without staging: nothing is tested before production"
 
     @property
     def stack_set_administrator(self) -> CallAsType:

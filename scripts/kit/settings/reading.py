@@ -41,7 +41,7 @@ from scripts.kit.settings.model import (
 from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
 from scripts.kit.settings.studio import ROLE, ROLE_NAME, check_accounts, read_studio
 from scripts.kit.settings.tags import read_tags
-from scripts.kit.settings.where import UNIT_ID, per_stage, read_where
+from scripts.kit.settings.where import UNIT_ID, read_where
 from scripts.kit.stages import Stage
 
 DEFAULT_FILE = Path("environment.yaml")
@@ -101,7 +101,7 @@ def read(top: Section) -> Settings:
     accounts = read_accounts(top.section("accounts"), administrator, new_accounts)
     units, targets = read_where(top, administrator, accounts)
     regions_section = top.section("regions")
-    regions = Regions(**per_stage(units.stages, lambda stage: regions_section.regions(stage.key, region)))
+    regions = Regions({stage: regions_section.regions(stage.key, region) for stage in units.stages})
     for stage, listed in ((stage.key, regions.of(stage)) for stage in units.stages):
         if (count := len({*listed} - {region})) > FURTHER_REGIONS:
             regions_section.complain(
@@ -231,7 +231,7 @@ def read_target_roles(top: Section, administrator: Administrator) -> Literal["st
 
 
 def read_approval(section: Section, stages: Sequence[Stage]) -> Approval:
-    four_eyes, optional = section.flag("four_eyes"), [stage for stage in stages if stage.optional]
+    four_eyes, optional = section.flag("four_eyes"), [stage for stage in stages if stage.between]
     form = "stages between staging and production that units (or targets) names, such as [qa]"
     before = section.texts("before", "|".join(optional) or "(?!)", form)
     section.finish()
@@ -286,7 +286,7 @@ def read_source(section: Section) -> Source:
 def read_roles(section: Section, data_science: str, stages: Sequence[Stage]) -> Roles:
     suffixes = section.section("suffix")
     form = "at most 10 lowercase letters or digits"
-    suffix = PerStage(**per_stage(stages, lambda stage: suffixes.text(stage.key, SUFFIX, form, default=stage.value)))
+    suffix = PerStage({stage: suffixes.text(stage.key, SUFFIX, form, default=stage.value) for stage in stages})
     suffixes.finish()
     access = section.text(
         "access", ROLE_NAME, "a role's name without its path", default="OrganizationAccountAccessRole"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import TypeVar
 
 from scripts.kit.settings.model import Accounts, Administrator, Targets, Units
-from scripts.kit.settings.sections import ACCOUNT, Section
+from scripts.kit.settings.sections import ACCOUNT, Section, shown
 from scripts.kit.stages import Stage
 
 Value = TypeVar("Value")
@@ -18,60 +19,67 @@ UNIT = (
 )
 
 
-def of_section(section: Section) -> tuple[Stage, ...]:
-    """The stages that a section of units or targets names, and those that no installation is without."""
-    return tuple(stage for stage in Stage if not stage.optional or stage.key in section.node)
+def of_section(section: Section, alone: bool) -> tuple[Stage, ...]:
+    """The stages that a section of units or targets names, and those that it must name.
 
-
-def without_staging(section: Section, form: str) -> bool:
-    """Whether a section names production alone, of which it then complains. form: what to write for staging"""
-    staging, production = Stage.STAGING.key, Stage.PROD.key
-    alone = production in section.node and staging not in section.node
-    if alone:
-        section.known.append(staging)
+    alone: the installation has production alone, so that a section which names another stage is complained of
+    """
+    named = [stage for stage in Stage if stage.key in section.node]
+    if not alone:
+        return tuple(stage for stage in Stage if stage in named or not stage.between)
+    for stage in (one for one in named if one is not Stage.PROD):
+        section.known.append(stage.key)
         section.complain(
-            staging,
-            "is missing, and production alone is not offered: an approver decides on what a stage before production "
-            f"showed (docs/decisions/0092-two-to-five-stages.md). Write {form}",
+            stage.key,
+            f"is {shown(section.node[stage.key])}, and `production_alone: true` says that there is no stage before "
+            "production. Leave one of the two out, such as production_alone",
         )
-    return alone
+    return (Stage.PROD,)
 
 
-def per_stage(stages: Iterable[Stage], read: Callable[[Stage], Value]) -> dict[str, Any]:
-    """What PerStage is made of: a value for each of the stages. read: gives it"""
-    found = {stage: read(stage) for stage in stages}
-    named = {stage.key: value for stage, value in found.items() if not stage.optional}
-    return {**named, "further": {stage: value for stage, value in found.items() if stage.optional}}
+def of_each(
+    section: Section, form: str, alone: bool, read: Callable[[Stage], Value], nothing: Value
+) -> dict[Stage, Value]:
+    """A value for each stage of a section.
 
-
-def of_each(section: Section, form: str, read: Callable[[Stage], Value], nothing: Value) -> dict[str, Any]:
-    """The same of the stages of a section; nothing: of staging where production is alone, which is complained of."""
-    alone = without_staging(section, form)
-    return per_stage(of_section(section), lambda s: nothing if alone and s is Stage.STAGING else read(s))
+    form: what to write for one; read: gives the value of one; nothing: of staging that is left out by a mistake
+    """
+    stages, staging = of_section(section, alone), Stage.STAGING
+    if alone or Stage.PROD.key not in section.node or staging.key in section.node:
+        return {stage: read(stage) for stage in stages}
+    section.known.append(staging.key)
+    section.complain(
+        staging.key,
+        f"is missing. Write {form}; or `production_alone: true` beside it, for an installation in which nothing is "
+        "tested before production (docs/decisions/0095-production-alone.md)",
+    )
+    return {stage: nothing if stage is staging else read(stage) for stage in stages}
 
 
 def read_where(top: Section, administrator: Administrator, accounts: Accounts) -> tuple[Units, Targets | None]:
     """The units, or (without Organizations) the accounts of each stage."""
+    alone = top.flag("production_alone")
     if administrator != "self-managed":
         if top.take("targets") is not None:
             top.complain(
                 "targets", "is for `administrator: self-managed` only: the units say the accounts. Leave it out"
             )
-        return read_units(top.section("units"), administrator), None
+        return read_units(top.section("units"), administrator, alone), None
     if top.take("units") is not None:
         top.complain("units", "has no part with `administrator: self-managed`. List the accounts in targets instead")
-    targets = read_targets(top.section("targets"), accounts.data_science)
-    return Units("", "", further=dict.fromkeys(targets.further, "")), targets
+    targets = read_targets(top.section("targets"), accounts.data_science, alone)
+    return Units(dict.fromkeys(targets.stages, "")), targets
 
 
-def read_units(section: Section, administrator: Administrator) -> Units:
+def read_units(section: Section, administrator: Administrator, alone: bool) -> Units:
     form = (
         "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
         "or names from the root down, such as multi-account-deployment/staging"
     )
-    named = of_each(section, form, lambda stage: section.text(stage.key, UNIT, form), "")
-    above = unit_above(named["staging"], named["production"]) if administrator == "delegated" else ""
-    units = Units(**named, data_science=section.text("data_science", UNIT, form, default=above))
+    named = of_each(section, form, alone, lambda stage: section.text(stage.key, UNIT, form), "")
+    outer = [named[stage] for stage in (Stage.STAGING, Stage.PROD) if stage in named]
+    above = unit_above(outer) if administrator == "delegated" else ""
+    units = Units(named, data_science=section.text("data_science", UNIT, form, default=above))
     section.finish()
     seen: dict[str, str] = {}
     for stage in units.stages:
@@ -89,23 +97,19 @@ def read_units(section: Section, administrator: Administrator) -> Units:
     return units
 
 
-def unit_above(staging: str, production: str) -> str:
-    """The names that both stages' units are beneath, as in the post; "" for ids, or where there is none."""
-    shared = []
-    for one, other in zip(staging.split("/")[:-1], production.split("/")[:-1], strict=False):
-        if one != other:
-            break
-        shared.append(one)
-    return "/".join(shared)
+def unit_above(units: Sequence[str]) -> str:
+    """The names that these units are all beneath, as in the post; "" for ids, or where there is none."""
+    levels = zip(*(unit.split("/")[:-1] for unit in units), strict=False)
+    return "/".join(names[0] for names in takewhile(lambda names: len({*names}) == 1, levels))
 
 
-def read_targets(section: Section, data_science: str) -> Targets:
+def read_targets(section: Section, data_science: str, alone: bool) -> Targets:
     form = 'account ids of 12 digits in quotes, such as "333333333333"'
 
     def read(stage: Stage) -> tuple[str, ...]:
         return section.texts(stage.key, ACCOUNT, form, required=True)
 
-    targets = Targets(**of_each(section, f"a list with {form}", read, tuple[str, ...]()))
+    targets = Targets(of_each(section, f"a list with {form}", alone, read, ()))
     section.finish()
     seen = {data_science: "the data science account, which runs no models"}
     for stage in targets.stages:

@@ -65,7 +65,7 @@ def models(
         Stage.STAGING.accounts_parameter: ",".join(id for stage in before for id in targets.of(stage))
         if targets
         else "",
-        Stage.PROD.accounts_parameter: ",".join(targets.production) if targets else "",
+        Stage.PROD.accounts_parameter: ",".join(targets.of(Stage.PROD)) if targets else "",
         UNTAGGED: untagged,
         "ImageRepositoryPrefix": prefix,
     }
@@ -104,7 +104,7 @@ def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
 def roles(settings: Settings, units: Mapping[Stage, str], version: str = "") -> stacks.WantedStack:
     """Template 12. units: the ids of the stages' OUs, "" without an organization"""
     parameters = {
-        **{stage.unit_parameter: units[stage] for stage in (Stage.STAGING, Stage.PROD)},
+        **{stage.unit_parameter: units.get(stage, "") for stage in (Stage.STAGING, Stage.PROD)},
         "PermissionModel": settings.permission_model,
         "FurtherRegions": ",".join(model_regions.further(settings)),
         "SourceConnectionArn": settings.source.connection_arn,
@@ -125,7 +125,7 @@ def people(settings: Settings, key_arn: str, units: Mapping[Stage, str], version
         "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
         "ModelKeyArn": key_arn,
-        "FurtherStageTargets": ",".join(f"{target}/{unit}" for stage, unit in units.items() if stage.optional and unit),
+        "FurtherStageTargets": ",".join(f"{target}/{unit}" for stage, unit in units.items() if stage.between and unit),
         "PermissionModel": settings.permission_model,
         "BoundaryName": settings.roles.permissions_boundary,
     }

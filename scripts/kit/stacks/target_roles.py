@@ -120,7 +120,7 @@ def target_stack(
     bus = f"arn:{partition(settings.region)}:events:{settings.region}:{home}:event-bus/default"
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
-        "FurtherStageName": stage.stage.value if stage.stage.optional else "",
+        "FurtherStageName": stage.stage.value if stage.stage.between else "",
         "NoticeBusArn": bus if stage.stage is Stage.PROD else "",
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
         "OwnTestsRoleArn": outputs["OwnTestsRoleArn"] if stage.stage is Stage.STAGING else "",

@@ -96,7 +96,7 @@ class Plan:
 
 def instance(stage: Stage) -> str:
     """The instance type with which a new project begins."""
-    named = Stage.STAGING if stage.optional else stage  # such a stage is set as staging is
+    named = Stage.STAGING if stage.between else stage  # such a stage is set as staging is
     config = json.loads(read_file(ROOT / f"seed-code/model-deploy/{named.value}-config.json", LARGEST))
     return str(config["Parameters"]["InstanceType"])
 

@@ -19,7 +19,7 @@ from scripts.kit.doctor.snapshot import Snapshot
 def config_missing(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
         for name, stage in project.stages.items():
-            if stage.config is None and not name.optional:  # such a stage is set as staging is
+            if stage.config is None and not name.between:  # such a stage is set as staging is
                 yield here(
                     facts,
                     f"repository sagemaker-{project.name}-{project.id}-modeldeploy",

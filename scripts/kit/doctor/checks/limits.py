@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from scripts.kit import builds
-from scripts.kit.doctor.checks.sharing import READERS, those_of
+from scripts.kit.doctor.checks.sharing import READERS, readers, those_of
 from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS, TRAINING
 from scripts.kit.doctor.facts.stage_config import ENDPOINT, PROCESSING, SERVERLESS, TRANSFORM
 from scripts.kit.doctor.findings import Place, check, here
@@ -61,7 +61,7 @@ def spread(facts: Snapshot) -> str:
 def group_policy_size(group_arn: str, policy: str, accounts: Mapping[Stage, int]) -> int:
     """The length of a model group's policy in the shortest form that the Build step knows (decision 7).
 
-    policy: as it is, with others' statements; accounts: how many read the models of each of READERS
+    policy: as it is, with others' statements; accounts: how many read the models of each of the readers
     """
     versions = [
         f"{group_arn.replace(':model-package-group/', ':model-package/', 1)}/{number}" for number in FULL_NUMBERS
@@ -77,7 +77,7 @@ def group_policy_size(group_arn: str, policy: str, accounts: Mapping[Stage, int]
             ],
             "Resource": [group_arn, *dict.fromkeys(arn for one in versions for arn in (one.lower(), one))],
         }
-        for stage in READERS
+        for stage in accounts
     ]
     listed = json.loads(policy)["Statement"] if policy else []
     others = [s for s in (listed if isinstance(listed, list) else [listed]) if s.get("Sid") not in SHARED_BY_US]
@@ -196,7 +196,8 @@ def stage_accounts(facts: Snapshot) -> Iterator[Place]:
     f"SageMaker allows {GROUP_POLICY:,} characters, about 1,270 accounts. The Build step stops before it deploys.",
 )
 def group_accounts(facts: Snapshot) -> Iterator[Place]:
-    accounts = {one: len({id for stage in those_of(facts, one) for id in accounts_of(facts, stage)}) for one in READERS}
+    shared = {one: those_of(facts, one) for one in readers(facts)}
+    accounts = {one: len({id for stage in found for id in accounts_of(facts, stage)}) for one, found in shared.items()}
     groups = {project.name: project.group_policy or "" for project in facts.complete_projects} or {"example": ""}
     for name, policy in groups.items():
         arn = f"arn:{facts.partition}:sagemaker:{facts.region}:{facts.account}:model-package-group/{name}"

@@ -27,6 +27,11 @@ STAGE_DECRYPTS = {stage: f"{stage.key.capitalize()}DecryptsModels" for stage in 
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
+def readers(facts: Snapshot) -> tuple[Stage, ...]:
+    """Those of READERS that the installation has."""
+    return tuple(stage for stage in READERS if stage in facts.settings.stages)
+
+
 def those_of(facts: Snapshot, reader: Stage) -> tuple[Stage, ...]:
     """The stages whose accounts read what one of READERS does."""
     return (reader,) if reader is Stage.PROD else facts.settings.stages[:-1]
@@ -153,7 +158,7 @@ def allow_read(facts: Snapshot, bucket: Bucket, region: str = "", *, by_stage: b
         return
     object_arn = f"arn:{facts.partition}:s3:::{bucket.name}/model.tar.gz"
     accounts, statements = [], []
-    for reader in READERS if by_stage else (None,):
+    for reader in readers(facts) if by_stage else (None,):
         stages = those_of(facts, reader) if reader else ()
         shut = shut_out(facts, bucket.policy, "s3:GetObject", object_arn, stages=stages, tagged=by_stage)
         if missing := [account for account, decision in shut if decision.reason != "explicit deny"]:
@@ -173,7 +178,7 @@ def allow_decrypt(facts: Snapshot, found: Key, region: str) -> Iterator[Place]:
     if key["KeyState"] != "Enabled" or not targets_known(facts):
         return
     accounts, statements = [], []
-    for stage in READERS:
+    for stage in readers(facts):
         shut = shut_out(facts, found.policy, "kms:Decrypt", key["Arn"], region, stages=those_of(facts, stage))
         if missing := [account for account, decision in shut if decision.reason != "explicit deny"]:
             accounts += missing

@@ -112,12 +112,13 @@ class Project:
     @property
     def has(self) -> tuple[Stage, ...]:
         """The stages of its pipeline."""
-        return tuple(stage for stage in Stage if not stage.optional or self.parameters.get(stage.role_parameter))
+        # Where the parameters cannot be read, those that most projects have.
+        return tuple(stage for stage in Stage if self.parameters.get(stage.role_parameter, not stage.between))
 
     def config(self, stage: Stage) -> Any:
         """The configuration file of a stage, which is staging's where an optional stage has none; None for none."""
         found = self.stages[stage].config if stage in self.stages else None
-        return self.config(Stage.STAGING) if found is None and stage.optional else found
+        return self.config(Stage.STAGING) if found is None and stage.between else found
 
     def stage_name(self, stage: Stage) -> str:
         """The stage's stack, and the stack set in it."""
