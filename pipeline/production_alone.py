@@ -1,7 +1,7 @@
 """A project without staging: its versions go to production alone, once an approver has approved.
 
 The product says so (30-project.yaml, HasStaging), by a variable of the builds that decide: no file of a repository, no
-object and no missing variable makes a project one without staging.
+object and no missing variable makes a project one without staging. See docs/decisions/0095-*.md.
 """
 
 from __future__ import annotations

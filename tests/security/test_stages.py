@@ -96,6 +96,7 @@ def test_the_creator_of_a_project_can_neither_leave_qa_out_nor_its_approval(stor
     allowed = {one["ParameterKey"]: one["ParameterConstraints"].get("AllowedValues") for one in shown}
     assert allowed["ApproveQa"] == ["true"]
     assert allowed["SageMakerExecutionRoleQaName"] == ["sagemaker-role-qa"]
+    assert allowed["SageMakerExecutionRoleStagingName"] == ["sagemaker-role-staging"]
     assert allowed["OrganizationalUnitQaId"] == [story.setting.units["qa"]]
     assert (allowed["ApprovePreprod"], allowed["OrganizationalUnitPreprodId"]) == (["false"], [""])
 

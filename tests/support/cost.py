@@ -267,6 +267,7 @@ def months() -> Iterator[str]:
              money(staging.month + monthly(every[kit.FORTY]))),
             ("one installation, one project, one endpoint in each stage, as the seed code has them",
              money(installation + project + staging.month + prod.month)),
+            ("the same without staging (`production_alone`)", money(installation + project + prod.month)),
         ],
         1,
     )  # fmt: skip
