@@ -14,16 +14,10 @@ from scripts.kit.settings import consumers, model, reading
 from scripts.kit.stages import Stage
 from tests.support import EXAMPLE_SETTINGS, ROOT
 from tests.support.cfn import evaluator
+from tests.support.settings import SELF_MANAGED, complaint
 
 SUBNETS = ", ".join(f"subnet-0000000{n:x}" if n < 16 else "subnet-12345678" for n in range(17))
 SHOP = "arn:aws:iam::555555555555:role/shop"
-TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: ['222222222222']"
-
-
-def complaint(text: str) -> str:
-    with pytest.raises(UserError) as error:
-        reading.parse(text, "environment.yaml")
-    return str(error.value)
 
 
 def test_the_example_is_complete_and_valid() -> None:
@@ -129,14 +123,6 @@ def test_a_file_that_cannot_be_read_is_reported_in_plain_words(tmp_path: Path) -
     (tmp_path / "latin.yaml").write_bytes("owner: Zürich\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"latin.yaml cannot be read: it is not text in UTF-8$"):
         reading.load(tmp_path / "latin.yaml")
-
-
-SELF_MANAGED = (
-    EXAMPLE_SETTINGS.replace("administrator: delegated", "administrator: self-managed")
-    .replace("  management: '999999999999'\n", "")
-    .replace("units:\n  staging: ou-ab12-stag1111\n  production: ou-ab12-prod2222\n", "")
-    .replace("# targets:\n#   staging: ['333333333333']\n#   production: ['222222222222']", TARGETS)
-)
 
 
 def test_without_organizations_the_accounts_of_each_stage_are_listed() -> None:
@@ -326,75 +312,6 @@ def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> 
     assert "units.data_science: has no part with `administrator: management`" in message
 
 
-QA = "  production: ou-ab12-prod2222\n  qa: ou-ab12-qaqa3333\n"
-
-
-def test_stages_between_staging_and_production_are_there_where_their_unit_is_named() -> None:
-    found = reading.parse(EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", QA), "example")
-    assert found.stages == (Stage.STAGING, Stage.QA, Stage.PROD)
-    assert found.units.of(Stage.QA) == "ou-ab12-qaqa3333"
-    assert (found.regions.of(Stage.QA), found.roles.suffix.of(Stage.QA)) == (("us-east-1",), "qa")
-    assert reading.parse(EXAMPLE_SETTINGS, "example").stages == (Stage.STAGING, Stage.PROD)
-    alone = reading.parse(SELF_MANAGED.replace(TARGETS, f"{TARGETS}\n  preprod: ['555555555555']"), "alone")
-    assert alone.stages == (Stage.STAGING, Stage.PREPROD, Stage.PROD)
-    assert (alone.units.of(Stage.PREPROD), alone.targets and alone.targets.of(Stage.PREPROD)) == ("", ("555555555555",))
-
-
-# The file without staging's unit, or its accounts: what is left names production alone.
-UNSTAGED = (
-    re.sub(r"  staging: ou-.*\n", "", EXAMPLE_SETTINGS, count=1),
-    re.sub(r"  staging: \['.*\n", "", SELF_MANAGED, count=1),
-)
-
-
-def test_staging_is_not_left_out_by_a_mistake() -> None:
-    for text in UNSTAGED:
-        message = complaint(text)
-        assert "has 1 mistake" in message
-        assert "staging: is missing. Write a" in message
-        assert "or `production_alone: true` beside it, for an installation in which nothing is tested" in message
-
-
-def test_production_alone_is_one_stage() -> None:
-    for text, account in zip(UNSTAGED, ("", "222222222222"), strict=True):
-        text = text.replace("    staging: staging\n", "")
-        found = reading.parse(f"{text}production_alone: true\n", "example")
-        assert found.stages == found.regions.stages == found.roles.suffix.stages == (Stage.PROD,)
-        assert (found.targets.of(Stage.PROD) if found.targets else ()) == ((account,) if account else ())
-        assert found.remark == ", without staging: nothing is tested before production"
-    assert reading.parse(EXAMPLE_SETTINGS, "example").remark == ""
-    assert reading.parse(f"{EXAMPLE_SETTINGS}production_alone: false\n", "example").stages[0] is Stage.STAGING
-
-
-def test_production_alone_beside_another_stage_is_refused_with_what_to_do() -> None:
-    said = "and `production_alone: true` says that there is no stage before production. Leave one of the two out"
-    message = complaint(f"{EXAMPLE_SETTINGS}production_alone: true\n")
-    assert f"units.staging: is 'ou-ab12-stag1111', {said}, such as production_alone" in message
-    unstaged = UNSTAGED[0].replace("    staging: staging\n", "").replace("  production: ou-ab12-prod2222\n", QA)
-    message = complaint(f"{unstaged}production_alone: true\napproval: {{before: [qa]}}\n")
-    assert f"units.qa: is 'ou-ab12-qaqa3333', {said}" in message
-    assert "approval.before[0]: 'qa' is not stages between staging and production" in message
-    message = complaint(f"{UNSTAGED[0]}production_alone: true\nregions: {{staging: [us-east-1]}}\n")
-    for key in ("regions.staging", "roles.suffix.staging"):
-        assert f"{key}: is not a key of this file" in message
-    assert "production_alone: is 'yes'. Write true or false" in complaint(
-        f"{EXAMPLE_SETTINGS}production_alone: 'yes'\n"
-    )
-
-
-def test_without_staging_the_data_science_account_goes_above_productions_unit() -> None:
-    text = UNSTAGED[0].replace("    staging: staging\n", "").replace("ou-ab12-prod2222", "models/production")
-    assert reading.parse(f"{text}production_alone: true\n", "example").units.data_science == "models"
-
-
-def test_an_approval_is_asked_before_stages_that_are_there() -> None:
-    with_qa = EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", QA)
-    assert reading.parse(f"{with_qa}approval: {{before: [qa]}}\n", "example").approval.before == (Stage.QA,)
-    assert "approval.before[0]" in complaint(f"{with_qa}approval: {{before: [preprod]}}\n")
-    assert "approval.before[0]" in complaint(f"{EXAMPLE_SETTINGS}approval: {{before: [qa]}}\n")
-    assert "approval.before[0]" in complaint(f"{with_qa}approval: {{before: [prod]}}\n")
-
-
 def test_a_shadow_has_minutes_and_a_bucket() -> None:
     shadow = "endpoints: {data_bucket: account, shadow: {minutes: 60, requests: 1000}}\n"
     found = reading.parse(EXAMPLE_SETTINGS + shadow, "example").endpoints.shadow
@@ -413,15 +330,6 @@ def test_a_shadow_has_minutes_and_a_bucket() -> None:
         ("{data_bucket: account, shadow: {minutes: -1}}", "is -1. Write a whole number from 0 to 240"),
     ):
         assert said in complaint(f"{EXAMPLE_SETTINGS}endpoints: {wrong}\n"), wrong
-
-
-def test_a_stage_that_is_not_there_has_no_regions_accounts_or_unit_of_another() -> None:
-    assert "regions.qa" in complaint(f"{EXAMPLE_SETTINGS}regions: {{qa: [us-east-1]}}\n")
-    invited = "invited_accounts: [{id: '222222222222', stage: qa}]\n"
-    assert "names the stage qa, which needs a unit: write units.qa" in complaint(EXAMPLE_SETTINGS + invited)
-    same = QA.replace("ou-ab12-qaqa3333", "ou-ab12-stag1111")
-    text = EXAMPLE_SETTINGS.replace("  production: ou-ab12-prod2222\n", same)
-    assert "units.qa (line" in complaint(text) or "is the staging unit. Every stage" in complaint(text)
 
 
 def test_a_data_key_is_an_alias_of_the_account_and_needs_data() -> None:

@@ -253,8 +253,9 @@ def months() -> Iterator[str]:
     )
     rotations = MOST_ROTATIONS * every[kit.TEN]["key"] * price("key")
     project = monthly(every[kit.THIRTY]) + 2 * monthly(every[kit.FORTY]) + stored("project")
-    found = endpoints()
-    staging, prod = found[:2]
+    staging, prod, *_ = found = endpoints()
+    between, alone = staging.month + monthly(every[kit.FORTY]), installation + project + prod.month
+    both = alone + staging.month
     yield "## In a month\n\n" + rows(
         "| what exists | a month |",
         [
@@ -263,14 +264,12 @@ def months() -> Iterator[str]:
             ("each target account, idle", money(monthly(every[kit.TWENTY]) + monthly(every[kit.TWENTY_ONE]))),
             ("each further Region of endpoints", money(monthly(every[kit.TEN]))),
             ("each project, idle and without endpoints", money(project)),
-            ("each stage between staging and production, one endpoint, set as staging is",
-             money(staging.month + monthly(every[kit.FORTY]))),
-            ("one installation, one project, one endpoint in each stage, as the seed code has them",
-             money(installation + project + staging.month + prod.month)),
-            ("the same without staging (`production_alone`)", money(installation + project + prod.month)),
+            ("each stage between staging and production, one endpoint, set as staging is", money(between)),
+            ("one installation, one project, one endpoint in each stage, as the seed code has them", money(both)),
+            ("the same without staging (`production_alone`)", money(alone)),
         ],
         1,
-    )  # fmt: skip
+    )
     yield "An endpoint in one account and Region, without requests:\n\n" + rows(
         "| endpoint | instances | alarms | a month |",
         [
