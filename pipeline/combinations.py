@@ -363,13 +363,16 @@ def keeps_count(
 
     It would keep everything else of the variant too: a number that is pushed at the same time, and the former capture
     of data (API Reference, VariantProperty: "Not currently supported"). So the update that changes one of these does
-    not keep, and begins with InitialInstanceCount (docs/decisions/0038-*.md).
+    not keep, and begins with InitialInstanceCount (docs/decisions/0038-*.md). A first deployment has nothing to keep;
+    but where the next one fails, CloudFormation goes back by an update that has the first one's properties.
 
     same: what was asked of SageMaker stays, so that no endpoint must be updated for this alone
     """
     if same and "KeepInstanceCount" in live:
         return live["KeepInstanceCount"] == "true"
     before, after = effective(live, declared), effective(wanted, declared)
+    if not live:
+        return scaled(wanted, declared) and after["EndpointKind"] != "asynchronous"
     if not scaled(live, declared) or not scaled(wanted, declared) or after["EndpointKind"] == "asynchronous":
         return False  # an asynchronous endpoint may be without an instance, of which no part can be a canary
     return same or all(before[name] == after[name] for name in COUNTED)

@@ -186,7 +186,7 @@ def test_an_update_that_changes_no_configuration_keeps_as_the_one_before() -> No
         live = {**SCALED, "KeepInstanceCount": kept}
         assert keeps_count(live, SCALED, DECLARED, same=True) is (kept == "true")
     assert keeps_count(SCALED, SCALED, DECLARED, same=True), "a stack from before the parameter"
-    assert not keeps_count({}, SCALED, DECLARED, same=False)
+    assert keeps_count({}, SCALED, DECLARED, same=False), "the next update would go back to InitialInstanceCount"
 
 
 def test_an_asynchronous_endpoint_never_keeps_its_number_which_may_be_none() -> None:

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from awslang.template.reader import read_yaml
+from localaws.services.servicequotas.service import Quotas, code_of
 from pipeline import asynchronous, shadow
 from pipeline.combinations import in_place
 from pipeline.parameters import declared_parameters
@@ -196,12 +197,24 @@ def test_autoscaling_under_other_settings(place: Place) -> None:
     place.scale("p-5", 3)
     live = {**scaled, **CAPTURE, "Release": "4", "KeepInstanceCount": "false", **shadow.NONE}
     updates = shadow.files(live, place.versions[1], {}, {})
+    quotas = place.cloud.state(Quotas, OTHER, REGION).values
+
+    def fails() -> Any:
+        quotas[code_of("ml.m5.large for endpoint usage")] = 9.0
+        assert place.push("p-5", **updates[shadow.WITH]["Parameters"]) == "UPDATE_ROLLBACK_COMPLETE"
+        assert "a request delta of 7 Instances" in place.reason("p-5"), "both variants, while the old fleet answers"
+        quotas.clear()
+        return instances(place.seen("p-5"))
+
+    assert fails() == 2, "CloudFormation went back by the former update, which kept nothing"
+    place.scale("p-5", 3)
     for name, shadows in ((shadow.WITH, [4]), (shadow.WITHOUT, [])):
         assert place.push("p-5", **updates[name]["Parameters"]) == "UPDATE_COMPLETE"
-        seen = place.seen("p-5")["endpoint"]
-        assert seen["ProductionVariants"][0]["CurrentInstanceCount"] == 3, "a shadow changes production's instances"
-        found = [one["CurrentInstanceCount"] for one in seen.get("ShadowProductionVariants", [])]
+        seen = place.seen("p-5")
+        assert instances(seen) == 3, "a shadow changes production's instances"
+        found = [one["CurrentInstanceCount"] for one in seen["endpoint"].get("ShadowProductionVariants", [])]
         assert found == shadows, "a shadow has as many as production may come to"
+    assert fails() == 3
 
     for most in ("4", "0"):
         assert said_by_build(scaled, {**scaled, "MaximumInstanceCount": most, "InstanceType": "ml.m5.xlarge"})

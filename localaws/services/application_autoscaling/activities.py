@@ -28,7 +28,7 @@ class Activities:
 
 
 def note(cloud: Cloud, account: str, region: str, resource: str, cause: str, **more: Any) -> None:
-    """Remember an activity; one that did not scale is noted once, until its reason changes."""
+    """Remember an activity; one that did not scale, or failed, is noted once, until its reason changes."""
     known = cloud.state(Activities, account, region).found
     activity = {
         "ActivityId": new_id(),
@@ -40,8 +40,8 @@ def note(cloud: Cloud, account: str, region: str, resource: str, cause: str, **m
         **more,
     }
     before: dict[str, Any] = next((one for one in reversed(known) if one["ResourceId"] == resource), {})
-    reasons = activity.get("NotScaledReasons")
-    if reasons is None or (before.get("NotScaledReasons"), before.get("Cause")) != (reasons, cause):
+    said = ("StatusCode", "StatusMessage", "NotScaledReasons", "Cause")
+    if activity["StatusCode"] != "Failed" or any(before.get(one) != activity.get(one) for one in said):
         known.append(activity)
 
 
@@ -51,6 +51,14 @@ def scaled(cloud: Cloud, account: str, region: str, resource: str, cause: str, c
         cloud, account, region, resource, cause, Description=f"Setting {what}", EndTime=datetime.now(UTC),
         StatusCode="Successful",
         StatusMessage=f"Successfully set {what} Change successfully fulfilled by sagemaker.",
+    )  # fmt: skip
+
+
+def failed(cloud: Cloud, account: str, region: str, resource: str, cause: str, count: int, why: str) -> None:
+    what = f"desired instance count to {count}."
+    note(
+        cloud, account, region, resource, cause, Description=f"Setting {what}", EndTime=datetime.now(UTC),
+        StatusCode="Failed", StatusMessage=f"Failed to set {what} Reason: {why}",
     )  # fmt: skip
 
 

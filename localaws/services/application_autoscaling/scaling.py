@@ -15,6 +15,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
@@ -199,9 +201,15 @@ def set_count(cloud: Cloud, account: str, region: str, resource: str, count: int
     """As the service-linked role, whose policy is AWS's own and cannot be changed."""
     _, endpoint, _, variant = resource.split("/")
     capacity = {"VariantName": variant, "DesiredInstanceCount": count}
-    cloud.root(account, region).client("sagemaker").update_endpoint_weights_and_capacities(
-        EndpointName=endpoint, DesiredWeightsAndCapacities=[capacity]
-    )
+    try:
+        cloud.root(account, region).client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName=endpoint, DesiredWeightsAndCapacities=[capacity]
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceLimitExceeded":
+            raise
+        activities.failed(cloud, account, region, resource, cause, count, error.response["Error"]["Message"])
+        return
     activities.scaled(cloud, account, region, resource, cause, count)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import NotSupported
 from localaws.cloud import Cloud
-from localaws.services.sagemaker import base, lineage_records
+from localaws.services.sagemaker import base, instances, lineage_records
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.models import Models
 from localaws.services.sagemaker.servers import Fleet, start_fleet
@@ -32,12 +33,16 @@ EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK", "OutOf
 
 @dataclass
 class Endpoint:
-    """An endpoint: as DescribeEndpoint shows it, the fleet that serves, the new one with its share of traffic."""
+    """An endpoint: as DescribeEndpoint shows it, the fleet that serves, the new one with its share of traffic.
+
+    coming: the instances that an update has besides those of the fleet that serves, by type
+    """
 
     shown: dict[str, Any]
     fleet: Fleet
     new: Fleet | None = None
     share: float = 0.0
+    coming: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -150,16 +155,9 @@ def settle(cloud: Cloud, account: str, region: str, endpoint: Endpoint, status: 
 
 
 def update(cloud: Cloud, account: str, region: str, endpoint: Endpoint, new: Fleet, config: dict[str, Any]) -> None:
-    """The new fleet beside the old one, traffic shifted step by step, the old one stopped; or all as before.
-
-    Developer Guide, "Exclusions" of the deployment guardrails: of a rolling update that has several variants, and of
-    any on Inf1, an update at once without alarms is left. That a shadow variant counts among them is our reading.
-    """
+    """The new fleet beside the old one, traffic shifted step by step, the old one stopped; or all as before."""
     announce(cloud, account, region, endpoint)
-    fleets = (endpoint.fleet, new)
-    rolling = "RollingUpdatePolicy" in config and any(fleet.shadows for fleet in fleets)
-    if rolling or any(is_unguarded(fleet.config) for fleet in fleets):
-        config = {}
+    config = carried_out(endpoint.fleet, new, config)
     try:
         start_fleet(cloud, account, region, endpoint.name, new)
         endpoint.new = new
@@ -168,19 +166,39 @@ def update(cloud: Cloud, account: str, region: str, endpoint: Endpoint, new: Fle
             endpoint.share = share
             bake(cloud, new, config, seconds)
     except (StartFailed, RolledBack) as failure:
-        endpoint.share, endpoint.new = 0.0, None
+        endpoint.share, endpoint.new, endpoint.coming = 0.0, None, Counter()
         settle(cloud, account, region, endpoint, "RollingBack", str(failure))
         new.stop()
         settle(cloud, account, region, endpoint, "InService", str(failure))
         return
     with endpoint.lock:
         old, endpoint.fleet, endpoint.new, endpoint.share = endpoint.fleet, new, None, 0.0
+        endpoint.coming = Counter()
         endpoint.shown["EndpointConfigName"] = new.config["EndpointConfigName"]
         if config:
             endpoint.shown["LastDeploymentConfig"] = config
     old.stop()
     record(cloud, account, region, endpoint)
     settle(cloud, account, region, endpoint, "InService", "")
+
+
+def carried_out(old: Fleet, new: Fleet, config: dict[str, Any]) -> dict[str, Any]:
+    """What is left of a DeploymentConfig.
+
+    Developer Guide, "Exclusions" of the deployment guardrails: of a rolling update that has several variants, and of
+    any on Inf1, an update at once without alarms is left. That a shadow variant counts among them is our reading.
+    """
+    fleets = (old, new)
+    rolling = "RollingUpdatePolicy" in config and any(fleet.shadows for fleet in fleets)
+    return {} if rolling or any(is_unguarded(fleet.config) for fleet in fleets) else config
+
+
+def besides(old: Fleet, new: Fleet, config: dict[str, Any]) -> Counter[str]:
+    """The instances that an update needs besides those that serve, by type: all of the new fleet, or one batch."""
+    if "RollingUpdatePolicy" in carried_out(old, new, config):
+        part = share_of(config["RollingUpdatePolicy"]["MaximumBatchSize"], new.capacity)
+        return instances.types_of(new, {name: round(count * part) for name, count in new.counts.items()})
+    return instances.types_of(new)
 
 
 def steps_of(config: dict[str, Any], total: int) -> list[tuple[float, int]]:

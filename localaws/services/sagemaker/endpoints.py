@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.application_autoscaling import targets
-from localaws.services.sagemaker import base, deployment, volume_keys
+from localaws.services.sagemaker import base, deployment, instances, volume_keys
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.deployment import Endpoint
 from localaws.services.sagemaker.endpoint_configs import find_config
@@ -65,6 +65,7 @@ def create_endpoint(call: Call) -> dict[str, Any]:
     with state(call).lock:
         if name in state(call).by_name:
             raise invalid(f'Cannot create already existing endpoint "{whole}".')
+        instances.check(call, list(state(call).by_name.values()), instances.types_of(fleet))
         endpoint = state(call).by_name[name] = Endpoint(shown, fleet)
         base.put_tags(call.cloud, whole, params.get("Tags", []))
     call.cloud.background(f"endpoint {name}", deployment.create, call.cloud, call.account, call.region, endpoint)
@@ -88,7 +89,7 @@ def update_endpoint(call: Call) -> dict[str, Any]:
         if config:
             raise invalid("DeploymentConfig cannot be given together with RetainDeploymentConfig.")
         config = endpoint.shown.get("LastDeploymentConfig", {})
-    with endpoint.lock:
+    with state(call).lock, endpoint.lock:
         check_updatable(endpoint)
         find_config(replace(call, params={"EndpointConfigName": endpoint.shown["EndpointConfigName"]}))
         check_kind(endpoint, new)
@@ -96,6 +97,9 @@ def update_endpoint(call: Call) -> dict[str, Any]:
         if params.get("RetainAllVariantProperties"):
             retain(endpoint.fleet, new, params.get("ExcludeRetainedVariantProperties", []))
         deployment.check_deployment(config, new)
+        coming = deployment.besides(endpoint.fleet, new, config)
+        instances.check(call, list(state(call).by_name.values()), coming)
+        endpoint.coming = coming
         endpoint.shown |= {"EndpointStatus": "Updating", "LastModifiedTime": base.now()}
         endpoint.shown.pop("FailureReason", None)
     call.cloud.background(
@@ -151,13 +155,19 @@ def retain(old: Fleet, new: Fleet, excluded: list[dict[str, str]]) -> None:
 @sagemaker.operation("UpdateEndpointWeightsAndCapacities")
 def update_endpoint_weights_and_capacities(call: Call) -> dict[str, Any]:
     endpoint = find_endpoint(call)
-    with endpoint.lock:
+    with state(call).lock, endpoint.lock:
         check_updatable(endpoint)
         for item in call.params["DesiredWeightsAndCapacities"]:
             base.only(item, "DesiredWeightAndCapacity", "VariantName", "DesiredWeight", "DesiredInstanceCount")
             name = item["VariantName"]
             if name not in endpoint.fleet.weights:
                 raise invalid(f"The variant {name} does not exist in endpoint {endpoint.name}.")
+        more = {
+            item["VariantName"]: item["DesiredInstanceCount"] - endpoint.fleet.counts[item["VariantName"]]
+            for item in call.params["DesiredWeightsAndCapacities"]
+            if "DesiredInstanceCount" in item
+        }
+        instances.check(call, list(state(call).by_name.values()), instances.types_of(endpoint.fleet, more))
         for item in call.params["DesiredWeightsAndCapacities"]:
             name = item["VariantName"]
             endpoint.fleet.weights[name] = item.get("DesiredWeight", endpoint.fleet.weights[name])

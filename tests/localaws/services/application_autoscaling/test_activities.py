@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.services.application_autoscaling import scaling
+from localaws.services.servicequotas.service import Quotas, code_of
 from tests.support.corrections_world import REGION, A, World, refusal
 
 
@@ -47,3 +48,15 @@ def test_what_scaled_a_variant_and_what_did_not(cloud: Cloud) -> None:
         autoscaling.describe_scaling_activities(
             ServiceNamespace="sagemaker", ScalableDimension=target["ScalableDimension"]
         )
+
+
+def test_what_the_quota_does_not_allow_fails_and_is_noted_once(cloud: Cloud) -> None:
+    world = World(cloud)
+    target = world.endpoint("ml.m5.large")
+    autoscaling = world.client("application-autoscaling")
+    cloud.state(Quotas, A, REGION).values[code_of("ml.m5.large for endpoint usage")] = 1.0
+    for _ in range(2):
+        autoscaling.register_scalable_target(**target, MinCapacity=2, MaxCapacity=3)
+    (failed,) = autoscaling.describe_scaling_activities(**target)["ScalingActivities"]
+    assert failed["StatusCode"] == "Failed"
+    assert "is 1 Instances, with current utilization of 1 Instances" in failed["StatusMessage"]
