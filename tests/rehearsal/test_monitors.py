@@ -182,4 +182,9 @@ def test_answers_that_became_wrong_are_a_notice_of_drift_too(story: Story) -> No
     assert (notice["region"], notice["data"]) == (HOME, place.captured)
     third = until(lambda: len(trainings(story)) == 3 and trainings(story)[2])
     assert third["given"]["CapturedData"] == place.captured
+    again = {"Source": notices.SOURCE, "DetailType": "Model Deployment Notice"}
+    placeless = json.dumps({**notice, "data": ""})  # as of a stage that an earlier bundle deployed
+    story.owner(story.setting.data_science).client("events").put_events(Entries=[{**again, "Detail": placeless}])
+    story.until("everything to settle", story.idle)
+    assert len(trainings(story)) == 3
     assert deliveries(story.cloud, failed=True) == []
