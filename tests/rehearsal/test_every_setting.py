@@ -21,6 +21,7 @@ from pipeline.combinations import in_place
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import Payload
 from pipeline.settings import WRITTEN_HERE, problems_of
+from scripts.kit.names import NETWORK_PARAMETERS
 from scripts.rehearsal.network import make_network
 from tests.support import ROOT, monitoring
 from tests.support.endpoint_stack import DATA, TEMPLATE, Place, target_account
@@ -225,6 +226,20 @@ def test_autoscaling_under_other_settings(place: Place) -> None:
         assert said_by_build(before, after) == []
         assert place.push("p-5", **after) == "UPDATE_COMPLETE"
     assert place.seen("p-5")["variant"]["InstanceType"] == "ml.m5.xlarge"
+
+
+def test_another_network_of_the_account_comes_with_the_next_update_whatever_that_is_for(place: Place) -> None:
+    """docs/guides/vpc-without-internet.md; decision 90."""
+    place.push("p-12", **VPC)
+    ec2, ssm, name = place.there("ec2"), place.there("ssm"), f"{NETWORK_PARAMETERS}subnet-1"
+    was, kept = place.seen("p-12")["model"]["VpcConfig"]["Subnets"]
+    (shown,) = ec2.describe_subnets(SubnetIds=[was])["Subnets"]
+    zone, vpc = shown["AvailabilityZone"], shown["VpcId"]
+    other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.128/26", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+    ssm.put_parameter(Name=name, Value=other, Overwrite=True)
+    assert place.push("p-12", **VPC, MaximumServerErrorsPerMinute="7") == "UPDATE_COMPLETE"
+    assert place.seen("p-12")["model"]["VpcConfig"]["Subnets"] == [other, kept]
+    ssm.put_parameter(Name=name, Value=was, Overwrite=True)
 
 
 def test_a_drifted_iris_raises_the_alarm_and_one_like_the_training_data_does_not(place: Place) -> None:
