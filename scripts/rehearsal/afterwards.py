@@ -55,7 +55,7 @@ def second_version(story: Playing) -> None:
 def push(story: Playing) -> None:
     """The setting reaches the first stage; the approver refuses it, and production stays as it is."""
     before = variants(story)
-    first = next(iter(before))
+    first = story.stages[0]
     pushed = OF_SERVERLESS if "ServerlessConfig" in before[first] else OF_INSTANCES
     now = value_at(before[first], pushed)
     value = story.only((one for one in pushed.values if one != now), f"{pushed.name} has one value: {now}")

@@ -71,7 +71,7 @@ def project(story: Playing) -> None:
     story.execution_id = first["pipelineExecutionId"]
     status = story.wait_for_execution(story.execution_id)
     story.require(status == "Succeeded", f"the first execution of the pipeline ended {status}, without any model")
-    first_stage = Stage(next(iter(story.setting.targets))).deploy_stage
+    first_stage = Stage(story.stages[0]).deploy_stage
     skipped = story.stage(first_stage).get("latestExecution", {}).get("status")
     story.require(skipped == "Skipped", f"{first_stage} is {skipped} although no model was approved")
     say(f"    project {story.project_name} ({story.project_id}); no approved model yet, so nothing was deployed")

@@ -78,6 +78,7 @@ class Acceptance(Playing):
             patience=patience,
             patience_to_start=min(patience, START),
             pause=PAUSE,
+            production_alone="staging" not in setting.targets,
         )
         self.cast, self.setting = cast, setting
         self.inside: dict[str, Connection] = {}
