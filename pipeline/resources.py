@@ -157,7 +157,7 @@ RESOURCES = {
         monitored, says=lambda values: f"every {int(values['MonitorHours'])} h",
     ),
     "Drift": Resource(
-        "alarm drift", ("MaximumDrift", "MonitorColumns"), monitored,
+        "alarm drift", ("MaximumDrift", "MonitorColumns", "DataCaptureS3Uri"), monitored,
         says=lambda values: f"more than {values['MaximumDrift']}",
     ),
     "QualityJob": Resource(
@@ -170,7 +170,7 @@ RESOURCES = {
         "monitor of model quality", (), measured, follows="QualityJob",
         says=lambda values: f"every {int(values['MonitorQualityHours'])} h",
     ),
-    "Quality": Resource("alarm quality", ("MonitorQualityMetric",), measured, says=quality_bound),
+    "Quality": Resource("alarm quality", ("MonitorQualityMetric", "DataCaptureS3Uri"), measured, says=quality_bound),
     "DashboardOfEndpoint": Resource("dashboard", exists=shown),
 }  # fmt: skip
 
