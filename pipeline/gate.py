@@ -1,12 +1,12 @@
 """The steps Card and Gate: what the approver sees, and whether what was approved may go to production.
 
-Card (STEP=card) makes the evidence card when the approval is asked for (card.py); GateShadow (STEP=shadow) lets a
-candidate into production's shadow before (shadow_gate.py). Gate (STEP=gate) is the first action
-of DeployProd. It admits what an approver saw and approved: the hash of all that Build handed on, production as it is on
-the card, the version as Build found it, and an approver who, with FourEyes, is not the version's author. Where no
-approver was asked, it decides again whether that is right (unasked.py); of a rollback, whether the gate admitted it
-before and its tests passed. Each decision is written into the project's record. Only then production's accounts may use
-the version (sharing.py). Removal (STEP=removal) says which stages are deleted after production (removal.py).
+Card (STEP=card) makes the evidence card when the approval is asked for (card.py). Before, a candidate is let into
+production's shadow and out again (shadow_gate.py). Gate (STEP=gate) is the first action of DeployProd. It admits what
+an approver saw and approved: the hash of all that Build handed on, production as it is on the card, the version as
+Build found it, and an approver who, with FourEyes, is not the version's author. Where no approver was asked, it decides
+again whether that is right (unasked.py); of a rollback, whether the gate admitted it before and its tests passed. Each
+decision is written into the project's record. Only then production's accounts may use the version (sharing.py). Removal
+(STEP=removal) says which stages are deleted after production (removal.py).
 
 Nothing that the gate believes comes from a repository. Where the card is, and who approved, CodePipeline says
 (API Reference, ListActionExecutions); a variable of a skipped action cannot be resolved ("Variables reference").
@@ -311,7 +311,7 @@ def main() -> int:
         clients=client,
         production_alone=production_alone.asked(os.environ),
     )
-    steps = {"removal": removal.step, "shadow": shadow_gate.admit}
+    steps = {"removal": removal.step, **shadow_gate.STEPS}
     if (step := os.environ["STEP"]) == "card":
         export(make_card(gate, None if gate.production_alone else Path(os.environ.get(TESTS, "")) / "results.json"))
     else:

@@ -3,7 +3,8 @@
 It waits for the time of the shadow, or until each endpoint has had enough requests, and says what SageMaker counted of
 each variant in CloudWatch (requests, errors, latency), and on how many captured requests both answers agree. It judges
 nothing: the approver does, by the card. So a candidate that fails every request fails no step, and an account that
-cannot be asked is named. Only counts leave an account (captured.py).
+cannot be asked is named. An endpoint whose shadow did not start is without it by itself: SageMaker takes such an update
+back. Then CheckShadow fails (shadow_gate.py). Only counts leave an account (captured.py).
 
 What the shadow runs may be another version than the approved one: a tag is pushed again, or a specification
 replaced, after the gate has looked. Then there is nothing to watch. The step ends at once, without an error, so that
@@ -58,7 +59,8 @@ class Place:
     """One endpoint with a shadow, and what was read of it so far.
 
     package, images: what the shadow is to run, as the manifest has it
-    problem: why it cannot be asked, "" for nothing; exchanged: what else it runs, "" where that is what was allowed
+    problem: why it cannot be asked, "" for nothing; gone: whether that is because it has no shadow
+    exchanged: what else it runs, "" where that is what was allowed
     """
 
     account: str
@@ -70,6 +72,7 @@ class Place:
     images: Sequence[Mapping[str, str]] = ()
     problem: str = ""
     exchanged: str = ""
+    gone: bool = False
     variants: dict[str, Variant] = field(default_factory=lambda: {LIVE: Variant(), SHADOW: Variant()})
     counts: dict[str, Any] = field(default_factory=dict)
 
@@ -80,7 +83,7 @@ class Place:
     def document(self) -> dict[str, Any]:
         found = {"account": self.account, "region": self.region}
         if self.problem:
-            return {**found, "problem": self.problem}
+            return {**found, "problem": self.problem, **({"gone": True} if self.gone else {})}
         return {**found, **captured.compared(self.variants[LIVE], self.variants[SHADOW]), **self.counts}
 
 
@@ -135,7 +138,8 @@ def look(place: Place, become: Become, began: datetime) -> None:
     clients = become(place.account, place.region)
     served = outcome.look(clients("sagemaker"), Served(place.account, place.region, place.endpoint))
     if served.shadow is None:
-        place.problem = f"the endpoint has no shadow variant any more, it runs on {served.config or served.status}"
+        why = served.failure_reason or f"it runs on {served.config or served.status}"
+        place.problem, place.gone = shorten(f"the endpoint has no shadow: {why}", LONGEST), True
         return
     if served.shadow != place.package:
         place.exchanged = f"expected {place.package}, got {served.shadow or 'no model package'}"

@@ -244,8 +244,7 @@ def execute_change_set(call: Call) -> dict[str, Any]:
         stack.change_set_id = found.id
         goal: Goal = found.goal
         goal.session = session
-        for other in stack.change_sets.values():
-            other.execution = "OBSOLETE" if other.execution == "AVAILABLE" else other.execution
+        stack.outdate()
         found.execution = "EXECUTE_IN_PROGRESS"
         validate = not found.request.get("DisableValidation")
         if found.kind == "CREATE":

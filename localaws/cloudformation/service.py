@@ -84,6 +84,7 @@ def update_stack(call: Call) -> dict[str, Any]:
         validate = not params.get("DisableValidation")
         update = Update(call.cloud, session, stack, goal, validate=validate, policy=during)
         stack.policy = policy or stack.policy  # a new one is for the updates after this one
+        stack.outdate()
         begin(call.cloud, stack, "UPDATE_IN_PROGRESS", update.run)
     return {"StackId": stack.id}
 

@@ -206,6 +206,12 @@ class Stack:
         """The resources that are worked on at the same time: one in a stack set, where the stacks go side by side."""
         return 1 if ":stackset/" in self.owner else THREADS
 
+    def outdate(self) -> None:
+        """Its change sets are obsolete, "because the stack was already updated" (API Reference, ChangeSetSummary)."""
+        for change_set in self.change_sets.values():
+            if change_set.execution == "AVAILABLE":
+                change_set.execution = "OBSOLETE"
+
     def become(self, status: str, reason: str = "") -> None:
         """A new status of the stack, with its event."""
         with self.lock:

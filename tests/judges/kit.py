@@ -273,7 +273,7 @@ HOLDERS: dict[str, tuple[Place, str] | str] = {
     "TaskcatRole": (Place(SIXTY, TARGET, (("Purpose", "taskcat"),)), "TaskcatRole"),
 }
 # Templates that give a role of another one more.
-FURTHER = dict.fromkeys(("StageRole", "StageRole without an organization"), (THIRTEEN,))
+FURTHER = dict.fromkeys(("PipelineRole", "StageRole", "StageRole without an organization"), (THIRTEEN,))
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,7 @@ def held(name: str, texts: tuple[str, ...]) -> Holder:
     place, logical_id = found
     made = resources(place, texts[0])
     for file, text in zip(FURTHER.get(name, ()), texts[1:], strict=True):
-        made |= resources(Place(file), text)
+        made = made | resources(Place(file), text)
     return Holder(name, place.account, tuple(policies(made, logical_id, place.account)))
 
 

@@ -102,7 +102,7 @@ def test_an_action_that_is_gone_or_runs_with_the_first_is_found() -> None:
             missed.add(f"{name} first")
     # What is first anyway; and nothing in the pipeline but the Build step itself rests on the commit and on the kit's
     # code.
-    first = ["Source", "Kit", "Build", "Card", "Gate", "Removal", "ApproveShadow", "GateShadow"]
+    first = ["Source", "Kit", "Build", "Card", "Gate", "Removal", "ApproveShadow", "PrepareShadow"]
     first += [f"DeployResources{name}" for name in ("Staging", "Qa", "Uat", "Preprod")]
     optional = ("ApproveQa", "ApproveUat", "ApprovePreprod")  # and alone in its stage, so first too
     gone = {f"Remove{name} gone" for name in ("Staging", "Qa", "Uat", "Preprod")} | {f"{one} gone" for one in optional}

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import shadow
 from pipeline.console import UserError
-from tests.support.fake_services import VERSIONS, approval, package
+from tests.support.fake_services import REGION, VERSIONS, approval, package
 from tests.support.gate_world import ANN, BOB, World
 
 
@@ -146,6 +146,41 @@ def test_what_no_approver_let_in_stays_out(world: World, case: str) -> None:
     assert message in str(refusal.value)
     assert world.shared == [], "a version that stays out was shared with production"
     assert [entry["passed"] for entry in world.bucket.documents("evidence/run-1/shadow-")] == [False]
+
+
+def test_production_loses_the_shadow_where_it_is_as_it_was(world: World) -> None:
+    world.parameters["ShadowModelPackageName"] = f"{VERSIONS}/2"
+    assert world.let_go()["SUMMARY"] == "production is as it was, but for its shadow"
+
+
+@pytest.mark.parametrize(
+    "case", ["production has another setting", "an account has joined", "production is being deployed"]
+)
+def test_production_is_not_set_back_to_what_build_saw(world: World, case: str) -> None:
+    """As a retry of failed actions alone would do, long after another version was deployed."""
+    change, message = REFUSED[case]
+    change(world)
+    with pytest.raises(UserError) as refusal:
+        world.let_go()
+    assert str(refusal.value).startswith("production stays as it is: ")
+    assert message in str(refusal.value)
+
+
+def noted(world: World, number: int, *places: dict[str, Any]) -> None:
+    found = {"stage": "shadow", "at": f"2026-11-30T1{number}:00:00+00:00", "places": list(places)}
+    world.bucket.note(f"record/outcomes/run-1/shadow-{number}.json", found)
+
+
+def test_a_shadow_that_did_not_start_fails_its_stage_with_the_reason(world: World) -> None:
+    here = {"account": "222222222222", "region": REGION}
+    with pytest.raises(UserError, match="TestShadow has recorded nothing"):
+        world.check()
+    noted(world, 1, here, {**here, "problem": "no ping", "gone": True}, {**here, "problem": "none", "gone": True})
+    said = r"version 2 did not run in production's shadow, in 222222222222 us-east-1, and 1 more endpoint: no ping\."
+    with pytest.raises(UserError, match=said):
+        world.check()
+    noted(world, 2, here, {**here, "problem": "AssumeRole: AccessDenied"})
+    assert world.check()["SUMMARY"] == "version 2 ran in production's shadow"
 
 
 def test_with_four_eyes_the_author_of_a_version_does_not_let_it_in(world: World) -> None:

@@ -205,6 +205,19 @@ def test_it_waits_until_each_endpoint_has_had_enough_requests(monkeypatch: pytes
     assert places[0].compared == 2
 
 
+def test_it_does_not_wait_where_the_shadow_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retried step would else wait for hours."""
+    monkeypatch.setattr("pipeline.shadow_watch.time.sleep", lambda _: pytest.fail("it waits"))
+    places = shadow_watch.places_of(MANIFEST)
+    clients = {
+        "s3": Kept().client(),
+        "cloudwatch": Fake(get_metric_statistics=counts),
+        "sagemaker": running(shadow=False),
+    }
+    shadow_watch.observe(places, 240, 0, lambda *_: clients.__getitem__, BEGAN)  # type: ignore[arg-type]
+    assert places[0].gone
+
+
 def test_counts_that_come_late_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = list[str]()
 
@@ -246,7 +259,7 @@ def test_captured_data_are_looked_for_where_the_endpoint_writes_them() -> None:
 def test_a_shadow_that_went_ends_the_waiting_and_is_named() -> None:
     """SageMaker took the update back, say. observed() would wait for the rest of the time."""
     found = observed(two_of_three(), sagemaker=running(shadow=False))
-    assert found["problem"] == "the endpoint has no shadow variant any more, it runs on config-2"
+    assert (found["gone"], found["problem"]) == (True, "the endpoint has no shadow: it runs on config-2")
 
 
 class Clock(datetime):

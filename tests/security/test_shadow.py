@@ -1,9 +1,13 @@
-"""A candidate in production's shadow: an approver allows it, it brings nothing else, and what it saw stays there."""
+"""A candidate in production's shadow: an approver allows it, it brings nothing else, and what it saw stays there.
+
+Where it does not start, where its execution is stopped, or where a step is retried, production serves on as it did.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -20,6 +24,7 @@ from tests.support.played import check_played, holders_of
 from tests.support.story_steps import configure, register, set_status, version_arn
 from tests.support.waiting import until
 
+NEWEST = 4  # the version with which something goes wrong
 OWN_TESTS = "AmazonSageMakerServiceCatalogProductsMultiAccountOwnTestsRole"
 
 
@@ -152,6 +157,146 @@ def test_a_tag_that_is_moved_while_a_shadow_is_deployed_is_no_evidence(story: St
     assert got in shadowing.recorded(story)["why"]
     assert "ApproveDeployment" not in {one["actionName"] for one in story.actions()}, "an approver was asked"
     assert f"shadow did not run what was allowed: account {story.setting.targets['prod']}" in story.diagnosis()
+
+
+# -- what goes wrong -------------------------------------------------------------------------------
+
+
+def release(story: Story, version: int) -> None:
+    """Start the pipeline with a version, as the ML engineer, and let it into production's shadow."""
+    variable = {"name": "ModelPackageVersion", "value": str(version)}
+    started = story.engineer.client("codepipeline").start_pipeline_execution(
+        name=story.pipeline_name, variables=[variable]
+    )
+    story.execution_id = started["pipelineExecutionId"]
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    shadowing.let_in(story)
+
+
+def retry(story: Story, mode: str) -> None:
+    root(story).client("codepipeline").retry_stage_execution(
+        pipelineName=story.pipeline_name, stageName=shadowing.DEPLOYMENT, pipelineExecutionId=story.execution_id,
+        retryMode=mode,
+    )  # fmt: skip
+
+
+def stop(story: Story, abandon: bool, asked: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
+    """Stop the execution while its version is in production's shadow. asked: what goes on meanwhile"""
+    until(
+        lambda: [one for one in story.actions() if (one["actionName"], one["status"]) == ("TestShadow", "InProgress")]
+    )
+    assert package_of(story, endpoint(story)["ShadowProductionVariants"][0]) == version_arn(story, NEWEST)
+    root(story).client("codepipeline").stop_pipeline_execution(
+        pipelineName=story.pipeline_name, pipelineExecutionId=story.execution_id, abandon=abandon
+    )
+    with asked():
+        assert story.wait_for_execution(story.execution_id) == "Stopped"
+
+
+def is_tested(story: Story) -> bool:
+    return any((one["actionName"], one["status"]) == ("TestShadow", "InProgress") for one in story.actions())
+
+
+def shown(story: Story) -> tuple[str, str]:
+    """What `make status` says of production's stack, and of the stage DeployShadow."""
+    text = story.command(story.engineer, "scripts.status", "--environment", str(story.environment_path), "--json")
+    (one,) = json.loads(text)["projects"]
+    (stage,) = (stage for stage in one["stages"] if stage["name"] == "prod")
+    (deployed,) = (stage for stage in one["pipeline"] if stage["name"] == shadowing.DEPLOYMENT)
+    return stage["why"], deployed["why"]
+
+
+def served_in_production(story: Story) -> str:
+    return package_of(story, endpoint(story)["ProductionVariants"][0])
+
+
+def test_a_shadow_that_is_refused_fails_its_execution_with_the_reason_and_production_serves_on(story: Story) -> None:
+    """Production's model role may not read its artifact. No retry of that action alone deploys anything."""
+    s3 = root(story).client("s3")
+    first = story.scientist.client("sagemaker").describe_model_package(ModelPackageName=version_arn(story, 1))
+    (container,) = first["InferenceSpecification"]["Containers"]
+    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    other = key.replace("model.tar.gz", "third/model.tar.gz")
+    s3.put_object(Bucket=bucket, Key=other, Body=s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    register(story, url=f"s3://{bucket}/{other}")
+    iam = story.owner(story.setting.targets["prod"]).client("iam")
+    names = {"RoleName": "sagemaker-role-prod", "PolicyName": "narrowed"}
+    deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/{other}"}
+    iam.put_role_policy(**names, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": deny}))
+    assert set_status(story, NEWEST, "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    shadowing.let_in(story)
+    with shadowing.Load(story) as load:
+        assert story.wait_for_execution(story.execution_id) == "Failed"
+    assert (load.wrong, load.asked > 0) == ([], True)
+    of_stack, why = shown(story)
+    assert all("Could not access model data" in one for one in (of_stack, why)), (of_stack, why)
+    iam.delete_role_policy(**names)
+    retry(story, "FAILED_ACTIONS")
+    assert story.wait_for_execution(story.execution_id) == "Failed"
+    assert "ChangeSet [shadow] does not exist" in shown(story)[1]
+    assert ("ShadowProductionVariants" in endpoint(story), served_in_production(story)) == (
+        False, version_arn(story, 2))  # fmt: skip
+
+
+def test_a_shadow_that_sagemaker_takes_back_fails_its_execution_with_the_reason(story: Story) -> None:
+    """As where its container does not start: no stack says so. Here its endpoint is set back by hand."""
+    before = endpoint(story)["EndpointConfigName"]
+    retry(story, "ALL_ACTIONS")
+    until(lambda: is_tested(story))
+    sagemaker = story.owner(story.setting.targets["prod"]).client("sagemaker")
+    sagemaker.update_endpoint(EndpointName=deploying.endpoint_name(story, "prod"), EndpointConfigName=before)
+    assert story.wait_for_execution(story.execution_id) == "Failed"
+    assert ("ShadowProductionVariants" in endpoint(story), served_in_production(story)) == (
+        False, version_arn(story, 2))  # fmt: skip
+    where = f"{story.setting.targets['prod']} {story.region}"
+    said = f"CheckShadow: version {NEWEST} did not run in production's shadow, in {where}: the endpoint has no shadow: "
+    of_stack, why = shown(story)
+    assert (of_stack, why[: len(said)]) == ("", said)
+
+
+def test_an_execution_that_is_stopped_leaves_its_shadow_which_is_named(story: Story) -> None:
+    retry(story, "ALL_ACTIONS")
+    stop(story, abandon=True)
+    assert shown(story)[0] == f"version {NEWEST} is its shadow"
+    assert served_in_production(story) == version_arn(story, 2)
+
+
+def test_the_next_deployment_takes_it_away_and_no_retry_of_single_actions_sets_production_back(story: Story) -> None:
+    codepipeline = root(story).client("codepipeline")
+    listed = codepipeline.list_pipeline_executions(
+        pipelineName=story.pipeline_name, filter={"succeededInStage": {"stageName": "DeployProd"}}
+    )["pipelineExecutionSummaries"]
+    back = codepipeline.rollback_stage(
+        pipelineName=story.pipeline_name, stageName="DeployProd",
+        targetPipelineExecutionId=listed[-1]["pipelineExecutionId"],
+    )["pipelineExecutionId"]  # fmt: skip
+    assert story.wait_for_execution(back) == "Succeeded"
+    assert ("ShadowProductionVariants" in endpoint(story), served_in_production(story)) == (
+        False, version_arn(story, 1))  # fmt: skip
+    retry(story, "FAILED_ACTIONS")
+    assert story.wait_for_execution(story.execution_id) == "Failed"
+    assert served_in_production(story) == version_arn(story, 1)
+    why = shown(story)[1]
+    assert why.startswith("GateRemoval: production stays as it is: production has changed since"), why
+
+
+def test_the_next_version_is_a_shadow_again_and_a_push_beside_it_supersedes_nothing(story: Story) -> None:
+    release(story, NEWEST)
+    stop(story, abandon=False, asked=lambda: shadowing.Load(story))
+    assert shown(story)[0] == f"version {NEWEST} is its shadow"
+    mine = story.execution_id
+    pushed = configure(story, "prod", InitialInstanceCount="1", DataCaptureS3Uri="account")
+    story.execution_id = mine
+    retry(story, "ALL_ACTIONS")
+    until(lambda: is_tested(story))
+    with shadowing.Load(story) as load:
+        assert story.wait_for_stage(shadowing.DEPLOYMENT) == "Succeeded"
+    assert (load.wrong, "ShadowProductionVariants" in endpoint(story)) == ([], False)
+    assert story.status_of(str(pushed)) == "InProgress"
+    deploying.give_approval(story, "Approved", "Equal answers")
+    assert story.wait_for_stage("DeployProd") == "Succeeded"
+    assert served_in_production(story) == version_arn(story, NEWEST)
 
 
 def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:

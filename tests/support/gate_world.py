@@ -16,7 +16,7 @@ from pipeline.gate import decide, make_card
 from pipeline.gating import Gate
 from pipeline.report import Result, write_results
 from pipeline.settings import read_settings
-from pipeline.shadow_gate import admit
+from pipeline.shadow_gate import admit, let_go, ran
 from tests.support.deploy_repository import ENVIRONMENT
 from tests.support.fake_services import (
     MODEL,
@@ -237,6 +237,14 @@ class World:
         gate = replace(self.gate, **changes)
         self.shared.clear()
         return admit(gate)
+
+    def let_go(self) -> dict[str, str]:
+        """The step GateRemoval; what it exports."""
+        return let_go(self.gate)
+
+    def check(self) -> dict[str, str]:
+        """The step CheckShadow; what it exports."""
+        return ran(self.gate)
 
     def ready(self) -> World:
         """Built, shown and approved: the gate admits it unless something changes."""

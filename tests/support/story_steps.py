@@ -30,14 +30,20 @@ def version_arn(story: Story, version: int) -> str:
     return f"{story.model_package_arn.rsplit('/', 1)[0]}/{version}"
 
 
-def register(story: Story, image: str = "") -> str:
-    """One more version, of the artifact of the first: nothing is trained for it. image: another one than the first's"""
+def register(story: Story, image: str = "", url: str = "") -> str:
+    """One more version, of the artifact of the first: nothing is trained for it.
+
+    image, url: another image and another artifact than the first's
+    """
     sagemaker = story.scientist.client("sagemaker")
     first = sagemaker.describe_model_package(ModelPackageName=version_arn(story, 1))
     specification = first["InferenceSpecification"]
     for container in specification["Containers"] if image else ():
         container["Image"] = image
         container.pop("ImageDigest", None)
+    for container in specification["Containers"] if url else ():
+        container["ModelDataUrl"] = url
+        container.pop("ModelDataETag", None)
     made = sagemaker.create_model_package(
         ModelPackageGroupName=story.project_name,
         InferenceSpecification=specification,

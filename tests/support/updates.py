@@ -115,9 +115,9 @@ def relabelled(cloud: Cloud) -> str:
     return "relabelled"
 
 
-def scripted(cloud: Cloud, name: str) -> str:
-    """The ARN of a version that serves functions of its own."""
-    code = CODE.format(SCRIPTS[name])
+def scripted(cloud: Cloud, name: str, code: str = "") -> str:
+    """The ARN of a version that serves functions of its own. code: of another module than those of SCRIPTS"""
+    code = code or CODE.format(SCRIPTS[name])
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w:gz") as archive:
         file = tarfile.TarInfo("code/inference.py")

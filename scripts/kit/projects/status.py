@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import counted
-from scripts.kit.projects import history, served
+from scripts.kit.projects import build_words, history, served
 from scripts.kit.projects.project import Project, call_as, version_number
 from scripts.kit.projects.served import Looker, Outcome, ServedEndpoint
 from scripts.kit.stacks.stack import describe_stack, failures, newest_operation, parameters
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import CallAsType
     from mypy_boto3_cloudformation.type_defs import DescribeStackSetInputTypeDef, StackTypeDef
+    from mypy_boto3_codebuild import CodeBuildClient
     from mypy_boto3_codepipeline import CodePipelineClient
     from mypy_boto3_codepipeline.type_defs import StageStateTypeDef
     from mypy_boto3_sagemaker import SageMakerClient
@@ -119,7 +120,7 @@ def look(connection: Connection, project: Project, looker: Looker | None = None)
     codepipeline = connection.client("codepipeline")
     names = stages_of(connection, project)
     outcomes = {name: outcome_of(connection, project, name) for name in names}
-    pipeline = pipeline_stages(codepipeline, project, outcomes)
+    pipeline = pipeline_stages(codepipeline, connection.client("codebuild"), project, outcomes)
     stages = tuple(stage(connection, project, name, looker, outcomes[name]) for name in names)
     state = project.status or "no longer exists"
     return ProjectStatus(project.name, project.id, state, pipeline, stages, training(codepipeline, project))
@@ -149,7 +150,7 @@ def outcome_of(connection: Connection, project: Project, name: Stage) -> Outcome
 
 
 def pipeline_stages(
-    codepipeline: CodePipelineClient, project: Project, outcomes: Mapping[Stage, Outcome]
+    codepipeline: CodePipelineClient, codebuild: CodeBuildClient, project: Project, outcomes: Mapping[Stage, Outcome]
 ) -> tuple[PipelineStageStatus, ...]:
     versions: dict[str, str] = {}
     found = []
@@ -159,7 +160,7 @@ def pipeline_stages(
         if execution and execution not in versions:
             versions[execution] = history.version_of(codepipeline, project.pipeline, execution)
         outcome = next((outcomes[s] for s in outcomes if s.deploy_stage == state["stageName"]), None)
-        found.append(pipeline_stage(state, versions.get(execution, ""), outcome))
+        found.append(pipeline_stage(state, versions.get(execution, ""), outcome, codebuild))
     return tuple(found)
 
 
@@ -181,20 +182,24 @@ def training(codepipeline: CodePipelineClient, project: Project) -> PipelineStag
     return next(unfinished, stages[-1]) if stages else None
 
 
-def pipeline_stage(state: StageStateTypeDef, version: str, outcome: Outcome | None = None) -> PipelineStageStatus:
-    """One of GetPipelineState's stages. outcome: what the newest tests of a stage found"""
+def pipeline_stage(
+    state: StageStateTypeDef, version: str, outcome: Outcome | None = None, codebuild: CodeBuildClient | None = None
+) -> PipelineStageStatus:
+    """One of GetPipelineState's stages. outcome: what the newest tests of a stage found; codebuild: says why"""
     latest = state.get("latestExecution", {})
     status = latest.get("status", "NotStarted")
     actions = [(a["actionName"], a.get("latestExecution", {})) for a in state["actionStates"]]
     changed = [action["lastStatusChange"] for _, action in actions if "lastStatusChange" in action]
     waits, why = "", ""
-    for name, action in actions:
+    never = datetime.min.replace(tzinfo=UTC)  # what a retry has not come to again is as it was: the newest says why
+    for name, action in sorted(actions, key=lambda one: one[1].get("lastStatusChange", never)):
         if action.get("token") and action.get("status") == "InProgress":
             waits = "an approver"
         if status == "Failed" and action.get("status") == "Failed":
             error = action.get("errorDetails", {})
             reason = f"{error.get('code', '')} {error.get('message', '')}".strip() or action.get("summary", "")
-            why = f"{name}: {first_failure(name, latest.get('pipelineExecutionId', ''), outcome) or reason}"
+            found = first_failure(name, latest.get("pipelineExecutionId", ""), outcome)
+            why = f"{name}: {found or (build_words.said(codebuild, action) if codebuild else '') or reason}"
     if status in {"Failed", "Skipped"} and not why:
         why = failed_condition(state)
     if not state.get("inboundTransitionState", {}).get("enabled", True):

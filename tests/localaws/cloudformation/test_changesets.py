@@ -92,7 +92,18 @@ def test_a_change_set_can_create_the_stack(client: Any, queues: FakeQueues) -> N
     assert len(queues.made) == 1
 
 
-def test_a_change_set_is_deleted_and_others_become_obsolete(client: Any, queues: FakeQueues) -> None:
+def test_no_change_set_is_executed_on_a_stack_that_was_updated_since(client: Any, queues: FakeQueues) -> None:
+    create_stack(client, template_of({"A": queue_resource(1)}))
+    make(client, template_of({"A": queue_resource(2)}), "first")
+    client.update_stack(StackName="shop", TemplateBody=template_of({"A": queue_resource(3)}))
+    settled_stack(client, "shop")
+    shown = client.describe_change_set(StackName="shop", ChangeSetName="first")
+    assert (shown["Status"], shown["ExecutionStatus"]) == ("CREATE_COMPLETE", "OBSOLETE")
+    message = refusal(client.execute_change_set, StackName="shop", ChangeSetName="first")
+    assert message.startswith("InvalidChangeSetStatus")
+
+
+def test_a_change_set_is_deleted_and_its_name_is_free(client: Any, queues: FakeQueues) -> None:
     create_stack(client, template_of({"A": queue_resource(1)}))
     make(client, template_of({"A": queue_resource(2)}), "first")
     make(client, template_of({"A": queue_resource(3)}), "second")

@@ -38,19 +38,28 @@ def _actions(pipeline: dict[str, Any]) -> list[Action]:
 def _deploys(action: dict[str, Any], stage: str) -> bool:
     """Whether an action changes a stage's accounts: by what it does, whatever it is called."""
     given = json.dumps(action.get("Configuration", {}))
-    if stage == "prod" and _shadows(action):
+    if stage == "prod" and (_prepares(action) or _shadows(action)):
         return False
     return action["ActionTypeId"]["Category"] == "Deploy" and (
         f"-deploy-{stage}" in given or f"::{stage}-parameters" in given
     )
 
 
+def _prepares(action: dict[str, Any]) -> str:
+    """The change set that an action makes of production as it is: with a "shadow", or "without-shadow" again."""
+    given = action.get("Configuration", {})
+    name = str(given.get("ChangeSetName", ""))
+    file = {"shadow": "shadow", "without-shadow": "live"}.get(name)
+    made = given.get("ActionMode") == "CHANGE_SET_REPLACE"
+    return name if made and given.get("TemplateConfiguration") == f"BuildOutput::{file}-parameters.json" else ""
+
+
 def _shadows(action: dict[str, Any]) -> str:
-    """Whether an action deploys production as it is: with a candidate as its "shadow", or "live", without it again."""
-    found = re.fullmatch(
-        r"BuildOutput::(shadow|live)-parameters[.]json", str(action["Configuration"].get("TemplateConfiguration", ""))
-    )
-    return found[1] if found else ""
+    """Which of these change sets an action executes; "" for another action."""
+    given = action.get("Configuration", {})
+    name = str(given.get("ChangeSetName", ""))
+    executed = given.get("ActionMode") == "CHANGE_SET_EXECUTE"
+    return name if executed and name in ("shadow", "without-shadow") else ""
 
 
 def _of_stage(action: dict[str, Any], stage: str) -> bool:
@@ -153,16 +162,23 @@ def _shadow(actions: list[Action], before: tuple[str, list[tuple[int, int]]]) ->
     steps = [(when, place, a["ActionTypeId"]["Category"]) for when, place, a in actions if _step(a) == "shadow"]
     gates = [(when, place) for when, place, category in steps if category == "Build"]
     tests = [(when, place) for when, place, category in steps if category == "Test"]
-    there, gone = ([(w, p) for w, p, a in actions if _shadows(a) == kind] for kind in ("shadow", "live"))
+    out = [(when, place) for when, place, a in actions if _step(a) == "without_shadow"]
+    checked = [(when, place) for when, place, a in actions if _step(a) == "shadow_ran"]
+    made, unmade = ([(w, p) for w, p, a in actions if _prepares(a) == kind] for kind in ("shadow", "without-shadow"))
+    there, gone = ([(w, p) for w, p, a in actions if _shadows(a) == kind] for kind in ("shadow", "without-shadow"))
     if not (asked or steps or there or gone):
         return
     yield asked, "{} asks before", *before
     for places, rests, on in (
         (gates, "an approver allows it", asked),
+        (gates, "its change set is made", made),
         (there, "the gate looks at the shadow", gates),
         (tests, "there is a shadow", there),
-        (gone, "its answers are counted", tests),
-        ([(w, p) for w, p, a in actions if _step(a) == "card"], "the shadow is gone", gone),
+        (unmade, "its answers are counted", tests),
+        (out, "its change set is made", unmade),
+        (gone, "the gate looks at production again", out),
+        (checked, "the shadow is gone", gone),
+        ([(w, p) for w, p, a in actions if _step(a) == "card"], "it is checked that the shadow ran", checked),
     ):
         yield places, "{} runs before", rests, [when for when, _ in on]
 

@@ -299,7 +299,14 @@ def kit_role(of: str, logical: str, properties: Mapping[str, Any], resources: Ma
     trusted = properties["AssumeRolePolicyDocument"]["Statement"]
     services = strings([one["Principal"].get("Service") for one in trusted if isinstance(one["Principal"], Mapping)])
     name = filled(name_in(properties["RoleName"], {"Resources": resources}), {})
-    return KitRole(name, of, tuple(services), frozenset(inline), tuple(managed))
+    return KitRole(name, of, tuple(services), frozenset(inline | given_elsewhere(name)), tuple(managed))
+
+
+def given_elsewhere(role: str) -> set[str]:
+    """The inline policies that another template than the role's own gives it, by its name."""
+    resources = (resource for name in OWN_ROLES for resource in read(name)["Resources"].values())
+    given = (one["Properties"] for one in resources if one["Type"] == "AWS::IAM::RolePolicy")
+    return {str(one["PolicyName"]) for one in given if one["RoleName"] == role}
 
 
 @cache

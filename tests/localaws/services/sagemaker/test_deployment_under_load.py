@@ -114,6 +114,18 @@ def test_a_shadow_that_is_slow_or_crashes_costs_no_caller_anything(world: World,
     assert updates.serves(cloud)["package"] == versions["former"]
 
 
+def test_a_shadow_that_does_not_start_is_taken_back_and_costs_no_caller_anything(world: World) -> None:
+    cloud, versions = world
+    updates.deploy(cloud, versions["former"], Release="900", **CAPTURE)
+    crashes = updates.scripted(cloud, "lifeless", "raise SystemExit(3)\n")
+    with updates.load(cloud) as heard:
+        updates.deploy(cloud, versions["former"], Release="901", ShadowModelPackageName=crashes, **CAPTURE)
+    assert {body for _, body in heard} == {OLD}
+    shown = updates.serves(cloud)
+    assert ("ShadowProductionVariants" in shown, shown["package"]) == (False, versions["former"])
+    assert "variant Shadow did not pass the ping health check" in shown["FailureReason"]
+
+
 def test_the_page_has_a_row_for_each_kind_and_version() -> None:
     rows = [line.split(" | ")[:2] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     expected = [[f"| {kind}", version] for version in ("good", *BAD) for kind in KINDS]
