@@ -4,5 +4,5 @@ Amazon EventBridge API Reference, the page of each operation. pattern.py: event 
 input.py: what a target receives; schedule.py: when a rule is due. moto answers for event buses and their policies.
 
 Other services announce events with service.emit(). Every delivery is kept, failed ones with their reason (AWS counts
-them only, in the metric FailedInvocations): service.deliveries(cloud).
+them only: cloudwatch/event_rules.py): service.deliveries(cloud).
 """

@@ -26,6 +26,17 @@ PRINCIPAL = "events.amazonaws.com"
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """One event brought to one target; failed is "" or the reason."""
+
+    rule: str
+    target: str
+    event: Mapping[str, Any]
+    made: str
+    failed: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of target.
 

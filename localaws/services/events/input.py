@@ -153,10 +153,10 @@ def _transform(transformer: Mapping[str, Any], event: Mapping[str, Any], rule_ar
         value = values[name]
         if value is ABSENT:
             return ""  # "that variable isn't created and won't appear in the output"
+        if isinstance(value, str):  # "EventBridge doesn't escape values extracted by Input Path"
+            return value if quoted else f'"{value}"'
         if not quoted:
             return json.dumps(value)
-        if isinstance(value, str):
-            return value  # AWS does not escape it
         text = json.dumps(value)
         return text.replace('"', "") if isinstance(value, dict | list) else text
 

@@ -6,13 +6,13 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws import moto_bridge
+from localaws import moto_bridge, registry
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
 from localaws.service import Service
@@ -20,6 +20,7 @@ from localaws.services.events import delivery as events_delivery
 from localaws.services.events import input as events_input
 from localaws.services.events import pattern as events_pattern
 from localaws.services.events import schedule as events_schedule
+from localaws.services.events.delivery import Delivery
 
 events = Service(
     "events",
@@ -33,6 +34,7 @@ TARGETS_PER_RULE = 5  # EventBridge User Guide, "Amazon EventBridge quotas"
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 STATES = ("ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
 EVENT_LIMIT = 1024 * 1024  # bytes of one PutEvents request
+listeners: list[Callable[[Cloud, Delivery], None]] = []  # get each delivery once it has ended
 
 
 @dataclass
@@ -45,17 +47,6 @@ class Rule:
     schedule: events_schedule.Schedule | None = None
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One event brought to one target; failed is "" or the reason."""
-
-    rule: str
-    target: str
-    event: Mapping[str, Any]
-    made: str
-    failed: str
 
 
 @dataclass
@@ -392,5 +383,10 @@ def _deliver(cloud: Cloud, state: EventsState, rule: Rule, target: Mapping[str, 
     if failed and "DeadLetterConfig" in target:
         refused = events_delivery.to_dead_letters(cloud, target, rule.arn, text, failed)
         failed += f" (nor did the dead-letter queue take it: {refused})" if refused else ""
+    ended = Delivery(rule.arn, target["Arn"], event, made, failed)
     with state.lock:
-        state.deliveries.append(Delivery(rule.arn, target["Arn"], event, made, failed))
+        state.deliveries.append(ended)
+    if failed:
+        registry.find("cloudwatch")  # so that it listens
+    for listener in listeners:
+        listener(cloud, ended)

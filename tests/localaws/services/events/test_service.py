@@ -32,6 +32,7 @@ EVENT: dict[str, Any] = {
         "ModelPackageVersion": 3,
         "ModelApprovalStatus": "Approved",
         "Path": "dir/model.png",
+        "Odd": 'a"b\\c',
         "Address": "10.0.0.7",
         "Empty": "",
         "Nothing": None,
@@ -129,6 +130,7 @@ def test_a_wrong_pattern_is_refused_with_its_reason(pattern: str, reason: str) -
         ('{"first": <first>, "none": "<missing>"}', '{"first": "a", "none": ""}'),
         ('{"images": <images>}', '{"images": ["a", "b"]}'),
         ('"one <group>"\n"two"', '"one churn"\n"two"'),
+        ('{"key": <odd>}', '{"key": "a"b\\c"}'),  # unescaped, so it is no JSON, and no state machine takes it
     ],
 )
 def test_an_input_transformer_quotes_as_aws_does(template: str, text: str) -> None:
@@ -140,6 +142,7 @@ def test_an_input_transformer_quotes_as_aws_does(template: str, text: str) -> No
         "first": "$.detail.Containers[0].Image",
         "images": "$.detail.Containers[*].Image",
         "missing": "$.detail.Nowhere",
+        "odd": "$.detail.Odd",
     }
     target = {"Id": "t", "InputTransformer": {"InputPathsMap": paths, "InputTemplate": template}}
     events_input.check(target)
@@ -225,6 +228,10 @@ def test_a_delivery_that_fails_is_kept_with_its_reason_and_its_event_goes_to_the
     [message] = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
     assert json.loads(message["Body"])["detail"] == {"a": 1}
     assert message["MessageAttributes"]["TARGET_ARN"]["StringValue"] == target
+    metrics = cloud.root(ACCOUNT, REGION).client("cloudwatch").list_metrics(Namespace="AWS/Events")["Metrics"]
+    assert [(one["MetricName"], one["Dimensions"]) for one in metrics] == [
+        ("FailedInvocations", [{"Name": "RuleName", "Value": "mine"}])
+    ]
 
 
 def test_a_disabled_rule_delivers_nothing(cloud: Cloud) -> None:
