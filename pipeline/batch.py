@@ -109,7 +109,7 @@ def ask(
     folder = f"batch/{served.endpoint}"
     for place, payload in enumerate(payloads):
         asynchronous.put(s3, f"s3://{bucket}/{folder}/tests/{number}/{place}", payload)
-    given = json.dumps({"id": number, "key": f"{folder}/tests/{number}/"})
+    given = json.dumps({"id": number, "detail": {"object": {"key": f"{folder}/tests/{number}/"}}})  # as S3's event
     execution = states.start_execution(stateMachineArn=arn, name=number, input=given)["executionArn"]
     ends, pause = min(ends, time.monotonic() + PATIENCE), FIRST_LOOK
     while (found := states.describe_execution(executionArn=execution))["status"] == "RUNNING":

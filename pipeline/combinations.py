@@ -55,7 +55,6 @@ NOT_SERVERLESS = {
 # What a batch stage lacks, the same way: its Model is asked by transform jobs.
 NOT_BATCH = {
     "DataCaptureS3Uri": ("", "capture no data here"),
-    "DataKmsKeyId": ("", "write with the encryption of the bucket"),
     "MaximumInstanceCount": ("0", "keep their instances"),
     "TrafficRoutingType": ("ALL_AT_ONCE", "have no traffic that moves"),
     "VolumeSizeInGB": ("", "choose no size of a volume"),
@@ -168,6 +167,11 @@ def batch(values: Mapping[str, str]) -> Broken:
             yield name, f'transform jobs {why}. Write "{only}", or "real-time" as EndpointKind'
     if wrong := schedules.problem(values["BatchSchedule"]):
         yield "BatchSchedule", wrong
+    if not values["BatchSchedule"] and values["InitialInstanceCount"] != "1":
+        yield (
+            "InitialInstanceCount",
+            'one instance answers an object that arrives. Write "1", or a time as BatchSchedule, such as "rate(1 day)"',
+        )
 
 
 def instances(values: Mapping[str, str]) -> Broken:

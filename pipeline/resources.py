@@ -100,7 +100,7 @@ GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName", "MoveAtOn
 OF_MODEL = (
     "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds", "VpcSecurityGroupIds", "ModelServerWorkers",
 )  # fmt: skip
-OF_BATCH = ("BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType")
+OF_BATCH = ("BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType", "DataKmsKeyId")
 # The copies of the version in further Regions are left out: they change with ModelPackageName alone.
 RESOURCES = {
     "Model": Resource(
@@ -150,6 +150,8 @@ RESOURCES = {
         says=lambda values: values["BatchSchedule"],
     ),
     "BatchFailures": Resource("alarm batch-failures", exists=by_batch),
+    "LostArrivals": Resource("alarm batch-lost-arrivals", exists=by_batch),
+    "LostTimes": Resource("alarm batch-lost-times", exists=by_schedule),
     "Monitor": Resource(
         "monitor of data quality",
         ("MonitorBaseline", "MonitorInstanceType", "SageMakerExecutionRoleName", "DataCaptureS3Uri", "DataKmsKeyId",

@@ -46,7 +46,7 @@ class There:
     def start_execution(self, **given: str) -> dict[str, Any]:
         assert given["stateMachineArn"] == ARN
         self.started.append(json.loads(given["input"]))
-        sent = sorted(key for key in self.objects if key.startswith(self.started[-1]["key"]))
+        sent = sorted(key for key in self.objects if key.startswith(self.started[-1]["detail"]["object"]["key"]))
         for key in sent[: self.answers]:
             self.objects[key.replace("/tests/", "/answers/tests/") + ".out"] = b"0.0"
         return {"executionArn": "execution"}
@@ -71,7 +71,7 @@ def test_the_payloads_are_sent_into_a_folder_of_their_own_and_one_job_answers_th
     there = There()
     assert ask(there) == ("", {"setosa": 0.0, "virginica": 0.0})
     (started,) = there.started
-    assert started["key"] == f"batch/iris-p-1-prod/tests/{started['id']}/"
+    assert started["detail"]["object"]["key"] == f"batch/iris-p-1-prod/tests/{started['id']}/"
     assert [body for key, body in there.objects.items() if ".out" not in key] == [b"setosa", b"virginica"]
 
 

@@ -147,12 +147,6 @@ def test_a_batch_stage_may_come_and_go_since_both_are_other_resources(other: str
     assert push(BATCH, EndpointKind=other, **answers) == []
 
 
-def test_a_transform_job_takes_the_instance_types_of_transform_jobs() -> None:
-    assert build(**BATCH, InstanceType="ml.m4.xlarge") == []
-    found = only(build(**BATCH, InstanceType="ml.t2.medium"))
-    assert 'InstanceType is "ml.t2.medium": a transform job has no such instance type' in found
-
-
 def test_waits_that_are_longer_than_an_update_may_take_are_refused() -> None:
     long = {"InitialInstanceCount": "2", "TrafficRoutingType": "LINEAR", "TrafficStepPercentage": "10"}
     found = only(build(**long, BakeSeconds="3600"))
@@ -348,6 +342,7 @@ def rules_refuse(given: dict[str, str]) -> bool:
         {"BatchBucket": "account"},
         BATCH,
         {**BATCH, "DataCaptureS3Uri": "s3://b/c"},
+        {**BATCH, "DataKmsKeyId": "alias/data"},
         {**BATCH, "MaximumInstanceCount": "2"},
         {**BATCH, "VolumeKmsKeyId": "alias/volumes"},
         {**BATCH, "TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},

@@ -19,6 +19,7 @@ WRITTEN = {
     "SageMakerExecutionRoleName": "role",
     "ModelPackageName": "arn:aws:sagemaker:us-east-1:111111111111:model-package/iris/1",
 }  # fmt: skip
+BATCH = {"EndpointKind": "batch", "BatchBucket": "account"}
 ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"}
 
 
@@ -68,3 +69,18 @@ def test_a_vpc_has_two_subnets_even_for_one_instance() -> None:
     """SageMaker Developer Guide, "Give SageMaker AI Hosted Endpoints Access to Resources in Your Amazon VPC"."""
     found = only(build(VpcSubnetIds="subnet-1a2b", VpcSecurityGroupIds="sg-1a"))
     assert "2 to 16 ids of subnets in different zones" in found
+
+
+def test_a_transform_job_takes_the_instance_types_of_transform_jobs() -> None:
+    assert build(**BATCH, InstanceType="ml.m4.xlarge") == []
+    found = only(build(**BATCH, InstanceType="ml.t2.medium"))
+    assert 'InstanceType is "ml.t2.medium": a transform job has no such instance type' in found
+
+
+def test_a_batch_stage_has_a_key_for_its_answers_and_several_instances_for_its_schedule() -> None:
+    """API Reference, TransformOutput; Developer Guide, "Batch transform for inference with Amazon SageMaker AI"."""
+    assert build(**BATCH, DataKmsKeyId="alias/data") == []
+    definition = properties("Batch", **BATCH, DataKmsKeyId="alias/data")["Definition"]
+    assert definition["States"]["Transform"]["Arguments"]["TransformOutput"]["KmsKeyId"] == "alias/data"
+    assert "one instance answers an object that arrives" in only(build(**BATCH, InitialInstanceCount="2"))
+    assert build(**BATCH, InitialInstanceCount="2", BatchSchedule="rate(1 day)") == []

@@ -82,4 +82,5 @@ def test_every_parameter_that_makes_another_model_or_configuration_counts() -> N
             used |= {p for p in template.parameters if f'"Ref": "{p}"' in json.dumps(condition)}
     named = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}
     beside = {*named, "CopyRegions", "CopyModelPackageNames", "ShadowCopyModelPackageNames", "Release"}
+    beside |= {"MaximumInstanceCount"}  # of a shadow's instances, and production's settings stay while it has one
     assert used - beside == set(SHAPING)

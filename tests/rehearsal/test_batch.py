@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -62,6 +63,13 @@ def ended(place: Place, before: int) -> str:
     return str(executions(place)[0]["status"])
 
 
+def raised(place: Place, name: str) -> bool:
+    """Whether the alarm was raised: here a minute is so short that its state may be another one since."""
+    recent = place.cloud.state(events.EventsState, OTHER, REGION).recent
+    changes = [one["detail"] for one in list(recent) if one["detail-type"] == "CloudWatch Alarm State Change"]
+    return ("ALARM", f"iris-p-1-prod-{name}") in [(one["state"]["value"], one["alarmName"]) for one in changes]
+
+
 def check_stage(place: Place, version: int = 0, release: int = 7, golden: Golden = GOLDEN) -> Checked:
     """What the pipeline's test says of the stage."""
     part = {"endpoint_name": "iris-p-1-prod", "release": release, "config": {"Parameters": SETTINGS}}
@@ -120,15 +128,39 @@ def test_objects_are_answered_as_they_arrive_and_by_the_schedule_and_a_failure_r
     assert written(place, "answers/scheduled/b.csv.out") == "0.0\n"
     put(place, "requests/c.csv", "a,b")
     assert ended(place, before + 2) == "FAILED"
-
-    def alarm() -> str:
-        shown = place.there("cloudwatch").describe_alarms(AlarmNames=["iris-p-1-prod-batch-failures"])["MetricAlarms"]
-        return str(shown[0]["StateValue"])
-
-    assert until(lambda: alarm() == "ALARM")
+    assert until(lambda: raised(place, "batch-failures"))
     jobs = place.there("sagemaker").list_transform_jobs()["TransformJobSummaries"]
     tags = place.there("sagemaker").list_tags(ResourceArn=jobs[0]["TransformJobArn"])["Tags"]
     assert {"Key": "sagemaker:project-id", "Value": "p-1"} in tags
+
+
+def test_an_object_of_any_name_is_answered_and_an_event_that_comes_twice_asks_once(place: Place) -> None:
+    send_events(place, {"EventBridgeConfiguration": {}})
+    before = len(executions(place))
+    put(place, 'requests/a "b\\c.csv', ROWS["virginica"][0])
+    assert ended(place, before) == "SUCCEEDED"
+    assert written(place, 'answers/a "b\\c.csv.out') == "2.0\n"
+    states = place.there("stepfunctions")
+    first = states.describe_execution(executionArn=executions(place)[0]["executionArn"])
+    jobs = len(place.there("sagemaker").list_transform_jobs()["TransformJobSummaries"])
+    states.start_execution(stateMachineArn=first["stateMachineArn"], input=first["input"])
+    assert ended(place, before + 1) == "SUCCEEDED", "and no alarm"
+    assert len(place.there("sagemaker").list_transform_jobs()["TransformJobSummaries"]) == jobs
+
+
+def test_an_arrival_that_starts_nothing_raises_an_alarm(place: Place) -> None:
+    """As where the starter's role was changed: EventBridge drops the event, and no execution fails."""
+    send_events(place, {"EventBridgeConfiguration": {}})
+    iam, role, before = place.there("iam"), "sagemaker-role-prod-starter", len(executions(place))
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    kept = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=name)
+    put(place, "requests/lost.csv", ROWS["virginica"][0])
+    try:
+        assert until(lambda: raised(place, "batch-lost-arrivals"))
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(kept))
+    assert len(executions(place)) == before
 
 
 def test_an_update_and_the_way_back_lose_no_request_and_show_what_is_live(place: Place) -> None:

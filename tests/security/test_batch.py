@@ -73,7 +73,7 @@ def test_own_tests_that_start_or_create_jobs_of_others_are_refused(place: Place)
 def test_own_tests_that_start_a_job_reach_nothing_beyond_the_projects_folder(place: Place, key: str) -> None:
     states, number = as_tester(place, "stepfunctions"), f"attack-{abs(hash(key)) % 10**8}"
     execution = states.start_execution(
-        stateMachineArn=MACHINE, input=json.dumps({"id": number, "key": key})
+        stateMachineArn=MACHINE, input=json.dumps({"id": number, "detail": {"object": {"key": key}}})
     )["executionArn"]  # fmt: skip
     until(lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING")
     job = place.there("sagemaker").describe_transform_job(TransformJobName=f"batch-{number}")

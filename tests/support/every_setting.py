@@ -7,6 +7,7 @@ tests/rehearsal/test_every_setting.py pushes each row onto a running endpoint an
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,6 +152,11 @@ def job(*path: str) -> Callable[[Seen], Any]:
     return look
 
 
+def scheduled_instances(seen: Seen) -> Any:
+    """The number in the expression that chooses between a schedule's objects and one that arrives."""
+    return re.split(r" \? | : ", seen["job"]["TransformResources"]["InstanceCount"])[1]
+
+
 def arrival_bucket(seen: Seen) -> Any:
     return seen["patterns"][0]["detail"]["bucket"]["name"]
 
@@ -266,6 +272,8 @@ ROWS = [
     Row("BatchAccept", "text/csv", job("TransformOutput", "Accept"), "text/csv", kind=BATCH),
     Row("BatchSplitType", "Line", job("TransformOutput", "AssembleWith"), "Line", kind=BATCH),
     Row("InstanceType", "ml.m4.xlarge", job("TransformResources", "InstanceType"), "ml.m4.xlarge", kind=BATCH),
+    Row("InitialInstanceCount", "2", scheduled_instances, "2", kind=BATCH),  # beside BatchSchedule, of the same batch
+    Row("DataKmsKeyId", "alias/data", job("TransformOutput", "KmsKeyId"), "alias/data", kind=BATCH),
     Row("Release", "2", lambda seen: json.loads(seen["machine"]["definition"])["Comment"], "release 2", kind=BATCH),
 ]
 # Part of the endpoint's name, which the pipeline never changes: another value is another endpoint.

@@ -2,8 +2,10 @@
 
 CreateTransformJob, DescribeTransformJob, ListTransformJobs and StopTransformJob (SageMaker API Reference, the page of
 each operation; Developer Guide, "Batch transform for inference with Amazon SageMaker AI", "Use Your Own Inference Code
-with Batch Transform", "Log groups and streams that Amazon SageMaker AI sends to Amazon CloudWatch Logs"). One instance,
-whole files or lines; filters and joins of records, and everything else, are refused by name.
+with Batch Transform", "Log groups and streams that Amazon SageMaker AI sends to Amazon CloudWatch Logs"; API Reference,
+"TransformOutput": without a key, S3's own of the account). Whole files or lines; filters and joins of records, and
+everything else, are refused by name. A job is one process, however many instances it has: objects go to them whole, so
+the answers are the same.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ KIND = Kind(TransformJobs, "TransformJob", "transform")
 @sagemaker.operation("CreateTransformJob")
 def create_transform_job(call: Call) -> dict[str, Any]:
     params = call.params
-    check_job(params)
     model = find_model(call)
+    check_job(params, model)
     if model.container.form != "archive":  # Developer Guide, "Deploying uncompressed models"
         raise invalid(f"ModelDataSource is not supported for batch transform: model {params['ModelName']} has it.")
     volume_keys.check_job(call, model.shown["ExecutionRoleArn"], params["TransformResources"])
@@ -85,7 +87,7 @@ def create_transform_job(call: Call) -> dict[str, Any]:
     return {"TransformJobArn": whole}
 
 
-def check_job(params: dict[str, Any]) -> None:
+def check_job(params: dict[str, Any], model: Model) -> None:
     """ValidationException for what AWS refuses, NotSupported for what only AWS has."""
     base.only(params, "CreateTransformJob", *SHOWN, "Tags")
     given, resources = params["TransformInput"], params["TransformResources"]
@@ -102,8 +104,8 @@ def check_job(params: dict[str, Any]) -> None:
         if not url.startswith("s3://"):
             raise invalid(f"{url} must be an S3 URL")
     base.only(resources, "TransformResources", "InstanceType", "InstanceCount", "VolumeKmsKeyId")
-    if resources["InstanceCount"] != 1:
-        raise NotSupported(f"a transform job on several instances (InstanceCount {resources['InstanceCount']})")
+    if resources["InstanceCount"] > 1 and "VpcConfig" in model.shown:
+        raise NotSupported("a transform job on several instances in a VPC, whose security group must let them talk")
     if params.get("MaxPayloadInMB") == 0:
         raise NotSupported("CreateTransformJob with MaxPayloadInMB 0 (streamed requests)")
     if params.get("MaxPayloadInMB", PAYLOAD) * (params.get("MaxConcurrentTransforms") or 1) > 100:
@@ -192,7 +194,7 @@ def answer_object(job: Job, server: servers.Server, source: str, key: str, newli
     name = key[len(prefix if prefix.endswith("/") else prefix.rpartition("/")[0]) :].lstrip("/") or key.rsplit("/")[-1]
     target = f"{output['S3OutputPath'].rstrip('/')}/{name}.out"
     try:
-        storage.put(server.session, target, b"".join(parts), output.get("KmsKeyId", ""))
+        storage.upload(server.session, target, b"".join(parts), output.get("KmsKeyId", ""))
     except ClientError as error:
         raise JobFailed(f"ClientError: Failed to upload {target}: {cause(error)}") from error
 

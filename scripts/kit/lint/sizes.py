@@ -10,12 +10,12 @@ from scripts.kit.lint.files import files
 # Lines; the end of a name or its beginning. A role or a project's resource that has a name cannot move to another stack
 # without being deleted, so the templates of those two grow; 30 writes each stage of the pipeline out. A stack set
 # deploys one template, which has no parts: 50 is whole, with monitors, an alarm of ten metrics and a dashboard, the
-# model in an endpoint's shadow, and what a batch stage has instead of an endpoint; 40 declares each of its settings
-# once more; 20 has the roles of all. A state machine is one definition: 11 has the starter's.
+# model in an endpoint's shadow, and what a batch stage has instead of an endpoint, with alarms; 40 declares each of its
+# settings once more; 20 has the roles of all. A state machine is one definition: 11 has the starter's.
 LIMITS = {
     ".py": 400,
-    "templates/11-": 550, "templates/12-": 825, "templates/13-": 630, "templates/15-": 510,
-    "templates/20-": 930, "templates/30-": 1260, "templates/40-": 680, "templates/50-": 1550, "templates/": 500,
+    "templates/11-": 550, "templates/12-": 825, "templates/13-": 630, "templates/15-": 520,
+    "templates/20-": 930, "templates/30-": 1260, "templates/40-": 680, "templates/50-": 1600, "templates/": 500,
 }  # fmt: skip
 
 

@@ -53,6 +53,8 @@ PUBLISHED = {
     },
     # Step Functions Developer Guide, "Monitoring Step Functions metrics using Amazon CloudWatch".
     ("AWS/States", "ExecutionsFailed"): Metric("Count", ("Sum",), ({"StateMachineArn"},)),
+    # EventBridge User Guide, "Monitoring Amazon EventBridge".
+    ("AWS/Events", "FailedInvocations"): Metric("Count", ("Sum", "SampleCount"), ({"RuleName"},)),
     **{
         ("/aws/sagemaker/Endpoints", f"{name}Utilization"): Metric(
             "Percent", ("Average", "Minimum", "Maximum"), OF_VARIANT[:1]
@@ -107,11 +109,12 @@ def alarms(name: str, template: Template) -> Iterator[str]:
     for endpoint in of_type(template, "AWS::SageMaker::Endpoint"):
         endpoints.add(made.resource(endpoint)["EndpointName"])
     machines = {f"<{machine}.Ref>" for machine in of_type(template, "AWS::StepFunctions::StateMachine")}
+    rules = {f"<{rule}.Ref>" for rule in of_type(template, "AWS::Events::Rule")}
     schedules = of_type(template, "AWS::SageMaker::MonitoringSchedule")
     monitors = {made.resource(schedule)["MonitoringScheduleName"] for schedule in schedules}
     own = {
         "VariantName": variants, "EndpointName": endpoints, "EndpointConfigName": configs, "StateMachineArn": machines,
-        "Endpoint": endpoints, "MonitoringSchedule": monitors,
+        "Endpoint": endpoints, "MonitoringSchedule": monitors, "RuleName": rules,
     }  # fmt: skip
     watching = dict(watched(template, of_type(template, "AWS::CloudWatch::Alarm")))
     for policy in of_type(template, "AWS::ApplicationAutoScaling::ScalingPolicy"):

@@ -9,13 +9,17 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from awslang.errors import NotSupported
 from localaws.cloud import Cloud
+from localaws.services.sagemaker.models import Models
+from localaws.services.sagemaker.transform import check_job
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support.sagemaker_world import ACCOUNT, BUCKET, IMAGE, REGION, client, job, make_bucket, make_trainer, train
 from tests.support.waiting import until
@@ -65,12 +69,18 @@ def written(cloud: Cloud, key: str) -> str:
     return body.decode()
 
 
-@pytest.mark.parametrize("strategy", ["SingleRecord", "MultiRecord"])
-def test_each_file_gets_its_answers_in_the_order_of_its_lines(world: Cloud, strategy: str) -> None:
-    client(world, "sagemaker").create_transform_job(**request(strategy, BatchStrategy=strategy))
+@pytest.mark.parametrize(("strategy", "instances"), [("SingleRecord", 1), ("MultiRecord", 2)])
+def test_each_file_gets_its_answers_in_the_order_of_its_lines(world: Cloud, strategy: str, instances: int) -> None:
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": instances}
+    asked = request(strategy, BatchStrategy=strategy, TransformResources=resources)
+    client(world, "sagemaker").create_transform_job(**asked)
     assert ended(world, strategy)["TransformJobStatus"] == "Completed"
     assert written(world, f"out/{strategy}/a.csv.out") == "0.0\n2.0\n"
     assert written(world, f"out/{strategy}/more/b.csv.out") == "2.0\n"
+    answer = client(world, "s3").head_object(Bucket=BUCKET, Key=f"out/{strategy}/a.csv.out")
+    assert answer["ServerSideEncryption"] == "aws:kms", "S3's own key of the account, whatever the bucket says"
+    with pytest.raises(ClientError, match="ResourceInUse"):
+        client(world, "sagemaker").create_transform_job(**asked)
     groups = client(world, "logs").describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs")["logStreams"]
     assert any(stream["logStreamName"].startswith(f"{strategy}/i-") for stream in groups)
     component = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:experiment-trial-component/{strategy}-aws-transform-job"
@@ -91,7 +101,6 @@ def test_a_file_that_the_model_cannot_read_fails_the_job_with_its_answer(world: 
     ("changed", "message"),
     [
         ({"DataProcessing": {"JoinSource": "Input"}}, "DataProcessing"),
-        ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "InstanceCount 2"),
         ({"ModelName": "absent"}, "Could not find model"),
         ({"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2}, "must not exceed 100 MB"),
     ],
@@ -101,6 +110,16 @@ def test_what_is_not_supported_is_refused_before_anything_runs(
 ) -> None:
     with pytest.raises(ClientError, match=message):
         client(world, "sagemaker").create_transform_job(**request("refused", **changed))
+
+
+def test_several_instances_in_a_vpc_are_not_supported(world: Cloud) -> None:
+    """Developer Guide, "Give Batch Transform Jobs Access to Resources in Your Amazon VPC"."""
+    made = world.state(Models, ACCOUNT, REGION).by_name["iris"]
+    inside = replace(made, shown={**made.shown, "VpcConfig": {"Subnets": ["subnet-1a"], "SecurityGroupIds": ["sg-1a"]}})
+    asked = request("inside")
+    check_job(asked, inside)  # one instance: does not raise
+    with pytest.raises(NotSupported, match="several instances in a VPC"):
+        check_job({**asked, "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, inside)
 
 
 def test_a_model_is_served_from_a_file_or_a_prefix_without_compression(world: Cloud) -> None:
