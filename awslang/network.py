@@ -89,6 +89,23 @@ class Network:
         rules = (rule for group in self.groups for rule in group.get("IpPermissionsEgress", ()) if covers_https(rule))
         return any(self._reaches(rule, endpoint) for rule in rules)
 
+    def lets_members_talk(self) -> bool:
+        """Whether what has these groups reaches its like on all ports: a rule in and a rule out, for a group or all
+        addresses.
+
+        Developer Guide, "Give Batch Transform Jobs Access to Resources in Your Amazon VPC", of distributed jobs.
+        """
+        own = {group["GroupId"] for group in self.groups}
+
+        def among(direction: str) -> bool:
+            rules = [rule for group in self.groups for rule in group.get(direction, ()) if rule["IpProtocol"] == "-1"]
+            pairs = {pair.get("GroupId") for rule in rules for pair in rule.get("UserIdGroupPairs", ())}
+            return bool(pairs & own) or any(
+                one["CidrIp"] == EVERYWHERE for rule in rules for one in rule.get("IpRanges", ())
+            )
+
+        return among("IpPermissions") and among("IpPermissionsEgress")
+
     def _reaches(self, rule: Answer, endpoint: Answer | None) -> bool:
         ranges = [one["CidrIp"] for one in rule.get("IpRanges", ())]
         if endpoint is not None and not is_gateway(endpoint):

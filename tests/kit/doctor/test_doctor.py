@@ -69,9 +69,9 @@ def test_without_a_bundle_a_project_is_upgraded_once_one_is_packed_and_published
     ]  # fmt: skip
 
 
-def test_every_one_of_the_180_checks_has_a_case() -> None:
+def test_every_one_of_the_181_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
-    assert len(CHECKS) == 180
+    assert len(CHECKS) == 181
 
 
 def test_every_row_of_the_cures_is_of_a_check() -> None:

@@ -12,7 +12,7 @@ import pytest
 from awslang.network import Network
 from scripts.kit.doctor.checks import data_keys, networks
 from scripts.kit.doctor.facts.data_keys import DataKey
-from scripts.kit.doctor.facts.networks import StageNetwork, explicit
+from scripts.kit.doctor.facts.networks import StageNetwork, distributed, explicit
 from scripts.kit.doctor.reader import UNREAD
 from scripts.kit.stages import Stage
 
@@ -72,6 +72,36 @@ def test_the_rule_that_is_advised_is_the_narrowest_that_helps() -> None:
     assert '"CidrIp": "0.0.0.0/0"' in place.fix
 
 
+def test_a_group_lets_its_members_talk_by_a_rule_in_and_a_rule_out() -> None:
+    rule = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1"}]}
+    assert not WHOLE.lets_members_talk(), "out everywhere, and nothing in"
+    assert replace(WHOLE, groups=[{**GROUP, "IpPermissions": [rule]}]).lets_members_talk()
+    https = {**rule, "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+    assert not replace(WHOLE, groups=[{**GROUP, "IpPermissions": [https]}]).lets_members_talk()
+    both = {**GROUP, "IpPermissions": [rule], "IpPermissionsEgress": [rule]}
+    assert replace(WHOLE, groups=[both]).lets_members_talk()
+
+
+def test_only_scheduled_jobs_of_several_instances_need_that() -> None:
+    job = {
+        "EndpointKind": "batch",
+        "BatchSchedule": "rate(1 day)",
+        "InitialInstanceCount": "2",
+        "VpcSubnetIds": "account",
+    }
+    one = StageNetwork(ACCOUNT, REGION, Stage.PROD, "Parameter Store", (), (), WHOLE)
+    alone = [{**job, "InitialInstanceCount": "1"}, {**job, "BatchSchedule": ""}, {**job, "EndpointKind": "real-time"}]
+    for given in (*alone, {**job, "VpcSubnetIds": "subnet-1a,subnet-2b"}):
+        assert distributed([project("p", given)], one) == []
+    assert distributed([project("p", job)], one) == ["p"]
+    named = replace(one, source="the settings of p")
+    assert distributed([project("p", job), project("q", job)], named) == ["p"]
+
+
+def project(name: str, parameters: dict[str, str]) -> Any:
+    return SimpleNamespace(name=name, config=lambda stage: json.dumps({"Parameters": parameters}).encode())
+
+
 def test_parts_of_several_vpcs_are_a_finding_of_their_own() -> None:
     mixed = replace(WHOLE, groups=[{**GROUP, "VpcId": "vpc-2"}])
     [place] = found(networks.network_parts, mixed)
@@ -109,9 +139,6 @@ def test_conditions_that_are_not_known_are_no_finding() -> None:
 def test_ids_that_a_projects_settings_name_are_looked_at() -> None:
     own = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
     ids = {"VpcSubnetIds": "subnet-1a,subnet-2b", "VpcSecurityGroupIds": "sg-1a"}
-
-    def project(name: str, parameters: dict[str, str]) -> Any:
-        return SimpleNamespace(name=name, config=lambda stage: json.dumps({"Parameters": parameters}).encode())
 
     projects = [project("own", own), project("ids", ids), project("none", {})]
     assert list(explicit(projects, Stage.PROD)) == [("ids", ("subnet-1a", "subnet-2b", "sg-1a"))]

@@ -12,7 +12,7 @@ from awslang.policy.evaluator import AuthorizationRequest, kept_by_endpoint
 from awslang.policy.favourable import favourable
 from scripts.kit.doctor.checks.roles import role_session
 from scripts.kit.doctor.checks.self_managed import listed
-from scripts.kit.doctor.facts.networks import OWN, StageNetwork
+from scripts.kit.doctor.facts.networks import OWN, StageNetwork, distributed
 from scripts.kit.doctor.facts.targets import role_name
 from scripts.kit.doctor.findings import Place, Request, check
 from scripts.kit.doctor.snapshot import Snapshot
@@ -138,6 +138,27 @@ def without_rule(one: StageNetwork, network: Network) -> Iterator[Place]:
     group = network.groups[0]["GroupId"]
     fix = command(one, "AuthorizeSecurityGroupEgress", GroupId=group, IpPermissions=[{**HTTPS, **to}])
     yield place(one, group, "no rule lets HTTPS out to Amazon S3", fix)
+
+
+@check(
+    "network-peers",
+    "error",
+    "Instances of a transform job cannot reach each other in their VPC",
+    "A scheduled job of several instances distributes its objects among them, by way of the VPC.",
+)
+def network_peers(facts: Snapshot) -> Iterator[Place]:
+    for one in facts.networks:
+        if one.whole is None or one.whole.lets_members_talk():
+            continue
+        if projects := distributed(facts.projects, one):
+            group = one.whole.groups[0]["GroupId"]
+            rule = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}]
+            commands = (
+                command(one, f"AuthorizeSecurityGroup{way}", GroupId=group, IpPermissions=rule)
+                for way in ("Ingress", "Egress")
+            )
+            what = f"its own members do not reach it on all ports, as the jobs of {', '.join(projects)} need"
+            yield place(one, group, what, "\n".join(commands))
 
 
 @check(

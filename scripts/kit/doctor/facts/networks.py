@@ -18,6 +18,7 @@ from scripts.kit.stages import Stage
 
 OWN = "account"  # what the settings VpcSubnetIds and VpcSecurityGroupIds say for the ids in Parameter Store
 SUBNETS, GROUPS = ("subnet-1", "subnet-2"), ("security-group",)  # parameters that 50-endpoint.yaml reads
+STORE = "Parameter Store"  # a source of StageNetwork; the others are those of settings_of
 NAMED = tuple(f"{NETWORK_PARAMETERS}{name}" for name in (*SUBNETS, *GROUPS))
 
 
@@ -53,6 +54,10 @@ class StageNetwork:
         return network if complete and network is not None and len(network.vpcs) == 1 else None
 
 
+def settings_of(project: str) -> str:
+    return f"the settings of {project}"
+
+
 def explicit(projects: Iterable[Any] | None, stage: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The networks that projects name by ids: the project, and the ids."""
     for project in projects or ():
@@ -64,6 +69,19 @@ def explicit(projects: Iterable[Any] | None, stage: Stage) -> Iterator[tuple[str
             yield project.name, tuple(id for value in listed for id in value.split(","))
 
 
+def distributed(projects: Iterable[Any] | None, one: StageNetwork) -> list[str]:
+    """The projects whose stage runs transform jobs of several instances in a network (50-endpoint.yaml, Batch)."""
+    return [project.name for project in projects or () if is_distributed(project, one)]
+
+
+def is_distributed(project: Any, one: StageNetwork) -> bool:
+    config = project.config(one.stage)
+    given = read_config(config).parameters if config else {}
+    there = given.get("VpcSubnetIds") == OWN if one.source == STORE else one.source == settings_of(project.name)
+    scheduled = given.get("EndpointKind") == "batch" and given.get("BatchSchedule")
+    return bool(there and scheduled and given.get("InitialInstanceCount", "1") != "1")
+
+
 def read_account(
     reader: Reader, account: str, stage: Stage, regions: tuple[str, ...], named: Mapping[str, tuple[str, ...]]
 ) -> tuple[StageNetwork, ...]:
@@ -73,7 +91,7 @@ def read_account(
         found.append(read_own(reader, account, region, stage))
         for project, ids in named.items():
             network = read(reader, account, region, ids)
-            found.append(StageNetwork(account, region, stage, f"the settings of {project}", ids, (), network))
+            found.append(StageNetwork(account, region, stage, settings_of(project), ids, (), network))
     return tuple(found)
 
 
@@ -84,7 +102,7 @@ def read_own(reader: Reader, account: str, region: str, stage: Stage) -> StageNe
     ids = tuple(values[name] for name in NAMED if name in values)
     unnamed = tuple(name for name in NAMED if name not in values) if answer else ()
     network = read(reader, account, region, ids) if ids and not unnamed else UNREAD
-    return StageNetwork(account, region, stage, "Parameter Store", ids, unnamed, network)
+    return StageNetwork(account, region, stage, STORE, ids, unnamed, network)
 
 
 def read(reader: Reader, account: str, region: str, ids: tuple[str, ...]) -> Any:

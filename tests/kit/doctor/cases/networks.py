@@ -10,6 +10,7 @@ from typing import Any
 from scripts.kit.doctor.facts.networks import NAMED
 from scripts.rehearsal.network import Made, make_network
 from tests.kit.doctor.cases import case
+from tests.kit.doctor.cases.projects import quiet
 from tests.support.doctor_world import REGION, World
 
 FIRST, SECOND, GROUP = NAMED
@@ -69,6 +70,16 @@ def _(world: World) -> Iterator[None]:
         rules = [{name: rule[name] for name in ("IpProtocol", "FromPort", "ToPort", "PrefixListIds")}
                  for rule in group["IpPermissionsEgress"]]  # fmt: skip
         ec2.revoke_security_group_egress(GroupId=made.group, IpPermissions=rules)
+        yield
+
+
+@case("network-peers", "aws ec2 authorize-security-group-ingress --group-id sg-")
+def _(world: World) -> Iterator[None]:
+    job = {"EndpointKind": "batch", "BatchBucket": "account", "BatchSchedule": "rate(1 day)"}
+    within = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account", "InitialInstanceCount": "2"}
+    with network(world), quiet(world) as file:
+        content = json.dumps({"Parameters": {**job, **within, "InstanceType": "ml.m5.large"}}).encode()
+        world.client("codecommit").put_file(**file, fileContent=content)
         yield
 
 
