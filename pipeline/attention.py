@@ -65,6 +65,7 @@ def look_first(card: Mapping[str, Any]) -> list[str]:
     found = (
         *untested(card),
         *shadow_page.stale(card),
+        *shadow_page.doubts(card),
         *switched_off(changed),
         *gates(card),
         *agreement(card),

@@ -98,14 +98,14 @@ COOLDOWNS = ("ScaleOutCooldownSeconds", "ScaleInCooldownSeconds")
 # Not of a serverless endpoint, nor of Inf1 instances, whose updates have no guardrails.
 GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName", "MoveAtOnce")
 OF_MODEL = (
-    "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds", "VpcSecurityGroupIds", "ModelServerWorkers",
+    "SageMakerExecutionRoleName", "VpcSubnetIds", "VpcSecurityGroupIds", "ModelServerWorkers",
 )  # fmt: skip
 OF_BATCH = ("BatchBucket", "BatchContentType", "BatchAccept", "BatchSplitType", "DataKmsKeyId")
 # The copies of the version in further Regions are left out: they change with ModelPackageName alone.
 RESOURCES = {
     "Model": Resource(
         "model",
-        ("ModelPackageName", *OF_MODEL),
+        ("ModelPackageName", "EnableNetworkIsolation", *OF_MODEL),
         replaced=True,
     ),
     "ShadowModel": Resource("model of the shadow", ("ShadowModelPackageName", *OF_MODEL), shadowed, replaced=True),

@@ -21,6 +21,7 @@ PACKAGE, COPIES, AT_ONCE = "ShadowModelPackageName", "ShadowCopyModelPackageName
 NONE = {PACKAGE: "", COPIES: "none,none,none", AT_ONCE: "false"}
 KEEPS = "KeepInstanceCount"  # of 40-stage.yaml: how an update is made, and nothing of what is deployed
 WITH, WITHOUT = "shadow-parameters.json", "live-parameters.json"  # in the artifact of Build
+CODE = "SAGEMAKER_SUBMIT_DIRECTORY"  # where SageMaker's own framework containers have the code of script mode from
 Parameters = Mapping[str, str]
 
 
@@ -46,12 +47,17 @@ class Both:
 
 
 def excluded(both: Both) -> str:
-    """Why SageMaker has no shadow variant of such versions, or beside them ("Shadow tests"); "" for nothing."""
+    """Why SageMaker has no shadow variant of such versions, or beside them ("Shadow tests"); "" for nothing.
+
+    A shadow's container is isolated from the network (50-endpoint.yaml), so it fetches no code either.
+    """
     for which, containers in (("the version", both.candidate), ("production's version", both.live)):
         if len(containers) > 1:
             return f"SageMaker has no shadow variants with several containers, which {which} has"
         if any("ProductId" in container for container in containers):
             return f"SageMaker has no shadow variants with containers of AWS Marketplace, of which {which} is"
+    if any(str(one.get("Environment", {}).get(CODE, "")).startswith("s3://") for one in both.candidate):
+        return f"the version's container fetches its code from Amazon S3 ({CODE}), and a shadow's has no network"
     return ""
 
 

@@ -49,6 +49,39 @@ def stale(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"the shadow ran beside version {number(found)}, which is not live any more"
 
 
+def contradiction(one: Mapping[str, Any]) -> str:
+    """How what was counted at an endpoint cannot be; "" where it can. one: of the record's places
+
+    CloudWatch counts every request, and a shadow gets copies alone. What else a role may write, into the folders of
+    captured data or as numbers of the endpoint, would show here.
+    """
+    live, new, captured = one["live"], one["new"], one.get("captured", {})
+    for name, side in (("the live version", live), ("the shadow", new)):
+        if side["requests"] < 0 or side["errors"] < 0:
+            return f"fewer than no requests to {name} were counted"
+    for key, name, side in (("live", "the live version", live), ("new", "the shadow", new)):
+        if captured.get(key, 0) > side["requests"]:
+            asked = counted(side["requests"], "request")
+            return f"{counted(captured[key], 'answer')} of {name} captured, {asked} counted"
+    if new["requests"] > live["requests"]:
+        return f"{counted(new['requests'], 'request')} to the shadow counted, {live['requests']:,} to the live version"
+    return ""
+
+
+def doubts(card: Mapping[str, Any]) -> Iterator[str]:
+    """Why what the card says of the shadow may be wrong."""
+    found = card.get("shadow") or {}
+    asked = [one for one in found.get("places", []) if "problem" not in one]
+    for one in asked:
+        if text := contradiction(one):
+            yield f"what the shadow answered may be forged: {text} ({one['account']}, {one['region']})"
+            break
+    if left := sum(one.get("left_out", 0) for one in asked):
+        yield f"in production's shadow {counted(left, 'captured answer')} could not be read"
+    if any(one.get("unread") for one in asked):
+        yield "in production's shadow more was captured than is read"
+
+
 def summary(card: Mapping[str, Any]) -> str:
     """The approval's text of it; "" for a card without."""
     found = card.get("shadow") or {}
@@ -84,7 +117,7 @@ def section(card: Mapping[str, Any]) -> str:
         f"Copies of production's requests from {moment(found['began'])} to {moment(found['at'])}; no caller got an "
         f"answer of it. {result(found).capitalize()}."
     )
-    warning = "".join(f'<p class="bad">{escape(line)}</p>' for line in stale(card))
+    warning = "".join(f'<p class="bad">{escape(line)}</p>' for line in (*stale(card), *doubts(card)))
     places = "".join(endpoint(one, number(found)) for one in found["places"][:NAMED])
     return f"{HEADING}{warning}<p>{escape(said)}</p>{places}{more(found)}"
 

@@ -7,8 +7,9 @@ cannot be asked is named. An endpoint whose shadow did not start is without it b
 back. Then CheckShadow fails (shadow_gate.py). Only counts leave an account (captured.py).
 
 What the shadow runs may be another version than the approved one: a tag is pushed again, or a specification
-replaced, after the gate has looked. Then there is nothing to watch. The step ends at once, without an error, so that
-the shadow is taken away; the record says what it was, and no card is made (gate.py).
+replaced, after the gate has looked. Then there is nothing to watch: the step ends at once, the record says what it was,
+and no card is made (gate.py). Whatever happens, the step ends without an error and in time: the next one takes the
+shadow away.
 
 SageMaker Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch" (by endpoint and variant, every minute).
 """
@@ -40,7 +41,7 @@ from pipeline.frozen import exchanged
 from pipeline.manifest import digest
 from pipeline.outcome import Served
 from pipeline.report import Result, write_junit, write_results
-from pipeline.shadow_page import result
+from pipeline.shadow_page import contradiction, result
 from pipeline.testers import AT_ONCE, CONFIG, regional, testers
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = (1.0, 60.0)  # between two looks: the first, and the most
 SETTLE = 180.0  # seconds after which the last requests are captured and counted (an open question)
 LONGEST = 500  # characters of an error that is kept
+LAST_LOOK = 120.0  # seconds that reading may go on after that
+TOGETHER, LEAST = 100_000, 200  # requests that are compared at all endpoints, and at each whatever their number
 MINUTE = 60
 ERRORS = ("Invocation4XXErrors", "Invocation5XXErrors")
 Become = Callable[[str, str], AccountClients]
@@ -80,11 +83,21 @@ class Place:
     def compared(self) -> int:
         return captured.compared(self.variants[LIVE], self.variants[SHADOW])["compared"]
 
+    @property
+    def captured(self) -> dict[str, int]:
+        return {"live": self.variants[LIVE].count, "new": self.variants[SHADOW].count}
+
     def document(self) -> dict[str, Any]:
         found = {"account": self.account, "region": self.region}
         if self.problem:
             return {**found, "problem": self.problem, **({"gone": True} if self.gone else {})}
-        return {**found, **captured.compared(self.variants[LIVE], self.variants[SHADOW]), **self.counts}
+        both = self.variants.values()
+        more = {
+            "captured": self.captured,
+            "left_out": sum(one.left for one in both),
+            "unread": any(one.unread for one in both),
+        }
+        return {**found, **captured.compared(self.variants[LIVE], self.variants[SHADOW]), **more, **self.counts}
 
 
 def places_of(manifest: Mapping[str, Any]) -> list[Place]:
@@ -106,11 +119,13 @@ def observe(
     enough: requests at each endpoint, 0 for all the time
     """
     pause, ends = POLL_SECONDS[0], time.monotonic() + minutes * MINUTE
+    most = max(LEAST, min(captured.MOST, TOGETHER // max(1, len(places))))
+    enough, no_longer = min(enough, most), ends + settle + LAST_LOOK
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         while True:
             over = time.monotonic() >= ends + settle
             asked = [one for one in places if not one.problem]
-            list(pool.map(lambda one: tried(one, lambda: look(one, become, began)), asked))
+            list(pool.map(lambda one: tried(one, lambda: look(one, become, began, most, no_longer)), asked))
             if any(one.exchanged for one in places):
                 return
             if over or all(one.problem or (enough and one.compared >= enough) for one in places):
@@ -133,8 +148,11 @@ def tried(place: Place, work: Callable[[], None]) -> None:
         place.problem = shorten(str(error), LONGEST)
 
 
-def look(place: Place, become: Become, began: datetime) -> None:
-    """Look what runs, and read what was captured. The tester's role is entered each time: its session ends."""
+def look(place: Place, become: Become, began: datetime, most: int, ends: float) -> None:
+    """Look what runs, and read what was captured. The tester's role is entered each time: its session ends.
+
+    most: requests of a variant; ends: when, in time.monotonic(), nothing more is read
+    """
     clients = become(place.account, place.region)
     served = outcome.look(clients("sagemaker"), Served(place.account, place.region, place.endpoint))
     if served.shadow is None:
@@ -146,20 +164,19 @@ def look(place: Place, become: Become, began: datetime) -> None:
     place.exchanged = place.exchanged or images.exchanged(served.shadow_images, place.images)
     s3 = clients("s3")
     for name, variant in place.variants.items():
-        captured.read(s3, place.bucket, f"{place.prefix}{name}/", began, variant)
+        captured.read(s3, place.bucket, f"{place.prefix}{name}/", began, variant, most, ends)
 
 
 def measure(place: Place, become: Become, began: datetime, settle: float) -> None:
-    """Ask what was counted; again for a while where that is less than what was captured."""
+    """Ask what was counted; again for a while where that contradicts what was captured."""
     cloudwatch = become(place.account, place.region)("cloudwatch")
-    pause, ends = POLL_SECONDS[0], time.monotonic() + settle
+    pause, ends, now = POLL_SECONDS[0], time.monotonic() + settle, datetime.now(UTC)
     while True:
-        now = datetime.now(UTC)
-        place.counts = {
+        place.counts = {  # a copy comes after its request, so copies are counted first
             key: counted(cloudwatch, place.endpoint, variant, began, now)
-            for key, variant in (("live", LIVE), ("new", SHADOW))
+            for key, variant in (("new", SHADOW), ("live", LIVE))
         }
-        if place.counts["new"]["requests"] >= place.compared or time.monotonic() >= ends:
+        if not contradiction(place.document()) or time.monotonic() >= ends:
             return
         time.sleep(pause)
         pause = min(pause * 1.5, POLL_SECONDS[1])
@@ -198,10 +215,9 @@ def counted(
 
 
 def document(
-    manifest: Mapping[str, Any], places: list[Place], other: str, execution: str, sha256: str, began: datetime
+    manifest: Mapping[str, Any], seen: Mapping[str, Any], execution: str, sha256: str, began: datetime
 ) -> dict[str, Any]:
-    """The record of a shadow. other: how what it ran is not what was allowed, "" where it is"""
-    seen: dict[str, Any] = {"places": [one.document() for one in places]}
+    """The record of a shadow. seen: of watch()"""
     package = manifest["model_package"]
     return {
         "schema": outcome.SCHEMA,
@@ -213,7 +229,7 @@ def document(
         "began": began.isoformat(timespec="seconds"),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "manifest_sha256": sha256,
-        **({"exchanged": True, "why": other} if other else seen),
+        **seen,
     }
 
 
@@ -230,29 +246,46 @@ def main(manifest: Mapping[str, Any], given: Path, stage: str, external_id: str)
     if not shadow.is_planned(manifest):
         raise UserError("the manifest has no shadow: release the change again")
     began = datetime.now(UTC)
+    try:
+        seen = watch(manifest, planned, testers(manifest, stage, external_id), began)
+    except Exception as error:  # whatever it is, the next step must take the shadow away
+        seen = {"why": shorten(f"TestShadow ended by {type(error).__name__}: {error}", LONGEST)}
+    execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
+    found = document(manifest, seen, execution, digest(given), began)
+    try:
+        keep(manifest, found)
+    except Exception as error:  # the same; the card then says that nothing is recorded
+        say(f"what the shadow answered cannot be kept: {type(error).__name__}: {error}")
+    return 0
+
+
+def watch(manifest: Mapping[str, Any], planned: Mapping[str, Any], become: Become, began: datetime) -> dict[str, Any]:
+    """What was seen at each endpoint; or that something else ran than what was allowed, and what."""
     places, minutes, enough = places_of(manifest), planned["minutes"], planned["requests"]
     until = f"{minutes} minutes" + (f", or {enough:,} requests at each endpoint" if enough else "")
     say(f"{manifest['model_package']['arn']} is in production's shadow for {until}")
     if not (other := another(places, manifest)):
-        observe(places, minutes, enough, testers(manifest, stage, external_id), began)
+        observe(places, minutes, enough, become, began)
         other = another(places, manifest)
-    execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
-    found = document(manifest, places, other, execution, digest(given), began)
+    return {"exchanged": True, "why": other} if other else {"places": [one.document() for one in places]}
+
+
+def keep(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Write the record, and the report and the artifact that the build project keeps of every test."""
     bucket, number = outcome.bucket_of(manifest), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
-    key = f"{record.OUTCOMES}{execution}/shadow-{number}.json"
-    record.write(boto3.client("s3", config=CONFIG), bucket, key, found)
+    key = f"{record.OUTCOMES}{found['execution']}/shadow-{number}.json"
+    record.write(boto3.client("s3", config=CONFIG), bucket, key, dict(found))
     say(json.dumps(found.get("places", []), indent=2))
-    text = f"shadow: {other or result(found)}."
+    text = f"shadow: {found['why'] if 'why' in found else result(found)}."
     say(f"{text} It is recorded as {key} in the project's bucket")
-    # The build project keeps a report and an artifact of every test.
     results = [
-        Result(f"{one.account}/{one.region}", result({**found, "places": [one.document()]}), skipped=one.problem)
-        for one in places
-        if not other
-    ]
-    if other:
-        results.append(Result("registry", "the shadow runs what was allowed", failure=other))
+        Result(
+            f"{one['account']}/{one['region']}",
+            result({**found, "places": [one]}),
+            skipped=one.get("problem", ""),
+        )
+        for one in found.get("places", [])
+    ] or [Result("shadow", "the shadow runs what was allowed", failure=found.get("why", ""))]
     write_junit(Path("reports") / "shadow.xml", "shadow", results)
     write_results(Path("results") / "shadow.json", results)
     export({"SUMMARY": shorten(text)})
-    return 0

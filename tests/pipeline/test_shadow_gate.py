@@ -52,12 +52,12 @@ def test_copies_of_a_version_are_in_the_order_of_productions_regions() -> None:
         "arn:home", "arn:east,arn:west,none")  # fmt: skip
 
 
-def of_containers(version: dict[str, Any], *containers: dict[str, str]) -> None:
+def of_containers(version: dict[str, Any], *containers: dict[str, Any]) -> None:
     (first,) = version["InferenceSpecification"]["Containers"]
     version["InferenceSpecification"] = {"Containers": [{**first, **one} for one in containers]}
 
 
-def approved(world: World, *containers: dict[str, str]) -> None:
+def approved(world: World, *containers: dict[str, Any]) -> None:
     """The candidate with these containers, which were approved."""
     of_containers(world.version, *containers)
     now = world.version["InferenceSpecification"]
@@ -78,6 +78,8 @@ NONE: dict[str, tuple[Callable[[World], Any], str]] = {
     "a candidate of several containers": (lambda w: approved(w, {}, {}), "which the version has"),
     "several containers live": (lambda w: of_containers(w.first, {}, {}), "which production's version has"),
     "a candidate of AWS Marketplace": (lambda w: approved(w, {"ProductId": "a"}), "of AWS Marketplace"),
+    "code in S3": (
+        lambda w: approved(w, {"Environment": {shadow.CODE: "s3://models/code.tar.gz"}}), "fetches its code from"),
     "first generation of Inferentia": (lambda w: w.parameters.update(InstanceType="ml.inf1.xlarge"), "ml.inf1"),
     "an account leaves": (
         lambda w: w.parameters.update(AccountIds="222222222222,444444444444"), "an account or a Region leaves"),

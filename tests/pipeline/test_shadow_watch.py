@@ -2,96 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-from datetime import UTC, datetime, timedelta
+import math
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline import captured, shadow_page, shadow_watch
-from pipeline.captured import LIVE, SHADOW, Variant
-from pipeline.specification import sha256
+from pipeline.captured import LIVE, SHADOW
 from tests.support.fake_services import VERSIONS, Fake, error, package, registry
-
-BEGAN = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
-PLANNED: dict[str, Any] = {
-    "minutes": 30, "requests": 2, "live": "arn:1", "endpoint": "Iris-p-1-prod", "capture": "account",
-    "places": [["222222222222", "us-east-1"]],
-}  # fmt: skip
-CANDIDATE, IMAGE = f"{VERSIONS}/2", "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/iris:1"
-MANIFEST: dict[str, Any] = {
-    "project": {"id": "p-1", "name": "Iris"}, "pipeline_execution_id": "run-1", "shadow": PLANNED,
-    "model_package": {
-        "version": 2, "group": "iris", "arn": CANDIDATE, "regions": {"us-east-1": CANDIDATE}, "copies": {},
-        "images": [{"image": IMAGE, "digest": "sha256:a"}],
-        "specification_sha256": sha256(package(2)["InferenceSpecification"]),
-    },
-}  # fmt: skip
-PREFIX = "capture/Iris-p-1-prod"
-
-
-def line(question: str, answer: str, minute: int = 31, kind: str = "text/csv", id: str = "") -> str:
-    def part(text: str) -> dict[str, str]:
-        if kind.startswith("text/csv"):
-            return {"observedContentType": kind, "data": text, "encoding": "CSV"}
-        data = base64.b64encode(text.encode()).decode()
-        return {"observedContentType": kind, "data": data, "encoding": "BASE64"}
-
-    at = BEGAN.replace(minute=minute).isoformat().replace("+00:00", "Z")
-    meta = {"eventId": "e", "inferenceTime": at, **({"inferenceId": id} if id else {})}
-    data = {"endpointInput": part(question), "endpointOutput": part(answer)}
-    return json.dumps({"captureData": data, "eventMetadata": meta, "eventVersion": "0"})
-
-
-class Kept:
-    """A bucket of captured data: lines by variant and file."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, str] = {}
-
-    def put(self, variant: str, name: str, *lines: str) -> None:
-        self.files[f"{PREFIX}/{variant}/2026/11/30/09/{name}.jsonl"] = "\n".join(lines) + "\n"
-
-    def client(self) -> Fake:
-        def listed(Prefix: str, StartAfter: str, **_: Any) -> Any:  # noqa: N803  # the API's names
-            keys = sorted(key for key in self.files if key.startswith(Prefix) and key > StartAfter)
-            return [{"Contents": [{"Key": key, "Size": len(self.files[key])} for key in keys]}]
-
-        def get(Key: str, **_: Any) -> Any:  # noqa: N803  # the API's name
-            return {"Body": io.BytesIO(self.files[Key].encode())}
-
-        return Fake(list_objects_v2=listed, get_object=get)
-
-
-def counts(**asked: Any) -> Any:
-    """CloudWatch: two periods, of which the second is slower."""
-    variant = next(one["Value"] for one in asked["Dimensions"] if one["Name"] == "VariantName")
-    if asked["MetricName"] == "ModelLatency":
-        slow = 2000.0 if variant == LIVE else 9000.0
-        points = [{"ExtendedStatistics": {"p50": 1000.0}}, {"ExtendedStatistics": {"p50": slow}}]
-        return {"Datapoints": points}
-    sums = {"Invocations": [3.0, 2.0], "Invocation4XXErrors": [0.0], "Invocation5XXErrors": [1.0]}[asked["MetricName"]]
-    return {"Datapoints": [{"Sum": one} for one in sums]}
-
-
-def running(package: str = CANDIDATE, digest: str = "sha256:a", shadow: bool = True) -> Fake:
-    """An endpoint whose shadow runs this."""
-    image = {"ResolvedImage": f"{IMAGE.rpartition(':')[0]}@{digest}"}
-    variants = [{"VariantName": SHADOW, "DeployedImages": [image]}] if shadow else []
-    return Fake(
-        describe_endpoint=lambda **_: {
-            "EndpointStatus": "InService", "EndpointConfigName": "config-2", "ShadowProductionVariants": variants,
-        },
-        describe_endpoint_config=lambda **_: {
-            "ProductionVariants": [{"ModelName": "live"}], "ShadowProductionVariants": [{"ModelName": "new"}] * shadow,
-        },
-        describe_model=lambda ModelName: {  # noqa: N803  # the API's name
-            "PrimaryContainer": {"ModelPackageName": package if ModelName == "new" else f"{VERSIONS}/1"}
-        },
-    )  # fmt: skip
+from tests.support.shadowed import BEGAN, MANIFEST, PLANNED, Kept, counts, line, running, two_of_three
 
 
 def observed(kept: Kept, cloudwatch: Any = counts, sagemaker: Fake | None = None) -> dict[str, Any]:
@@ -105,14 +27,6 @@ def observed(kept: Kept, cloudwatch: Any = counts, sagemaker: Fake | None = None
 
     shadow_watch.observe(places, 0.0, PLANNED["requests"], become, BEGAN, settle=0.0)
     return places[0].document()
-
-
-def two_of_three() -> Kept:
-    kept = Kept()
-    kept.put(LIVE, "a", line("1,2", "0"), line("3,4", "1"))
-    kept.put(LIVE, "b", line("5,6", "2"), line("9,9", "0"))
-    kept.put(SHADOW, "a", line("3,4", "1.0000000001"), line("1,2", "0"), line("5,6", "0"), line("7,8", "0"))
-    return kept
 
 
 def test_answers_to_the_same_requests_are_compared_and_counted() -> None:
@@ -139,45 +53,21 @@ def test_what_was_captured_before_the_shadow_is_not_compared() -> None:
     assert observed(kept)["compared"] == 1
 
 
-def test_a_request_is_known_by_its_callers_id_where_it_has_one() -> None:
-    """Else two answers to requests of the same text, in another order, would be exchanged."""
-    live, new = Variant(), Variant()
-    for variant, answers in ((live, (("a", "1"), ("b", "2"))), (new, (("b", "2"), ("a", "1")))):
-        for id, answer in answers:
-            for one in captured.parse(line("same", answer, id=id), BEGAN):
-                variant.answers.setdefault(one.request, []).append(one.answer)
-    assert captured.compared(live, new) == {"compared": 2, "agree": 2}
+def test_with_many_endpoints_fewer_requests_of_each_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+    monkeypatch.setattr(shadow_watch, "look", lambda place, become, began, most, ends: asked.append(most))
+    monkeypatch.setattr(shadow_watch, "measure", lambda *_: None)
+    for number in (1, 50, 2_000):
+        shadow_watch.observe(shadow_watch.places_of(MANIFEST) * number, 0.0, 0, None, BEGAN, 0.0)  # type: ignore[arg-type]
+    assert sorted(set(asked)) == [200, 2_000, 5_000]
 
 
-HOSTILE = ["", "{}", "[]", "null", "not JSON", '{"captureData": 3, "eventMetadata": {}}', "[" * 100_000,
-           line("1", "2").replace("2026", "never")]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_line_of_another_form_is_passed_over(text: str) -> None:
-    assert list(captured.parse(text, BEGAN)) == []
-
-
-def test_reading_ends_where_there_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captured, "MOST", 2)
-    kept, variant = two_of_three(), Variant()
-    captured.read(kept.client(), "b", f"{PREFIX}/{LIVE}/", BEGAN, variant)  # type: ignore[arg-type]
-    assert variant.count == 2
-
-
-def test_a_later_look_reads_what_is_new_alone() -> None:
-    kept, variant = two_of_three(), Variant()
-    for _ in range(2):
-        captured.read(kept.client(), "b", f"{PREFIX}/{LIVE}/", BEGAN, variant)  # type: ignore[arg-type]
-    assert variant.count == 4
-
-
-def test_a_file_that_comes_late_with_an_earlier_name_is_read() -> None:
-    kept, variant = two_of_three(), Variant()
-    for count in (4, 5):
-        captured.read(kept.client(), "b", f"{PREFIX}/{LIVE}/", BEGAN, variant)  # type: ignore[arg-type]
-        assert variant.count == count
-        kept.put(LIVE, "Z", line("7,8", "1"))  # before "a"
+def test_a_separator_of_lines_within_an_answer_ends_no_line() -> None:
+    kept, parted = Kept(), line("1,2", "U+2028").replace("U+2028", "\u2028")
+    kept.put(LIVE, "a", line("1,2", "0"))
+    kept.put(SHADOW, "a", parted)
+    found = observed(kept)
+    assert (found["compared"], found["agree"], found["left_out"]) == (1, 0, 0)
 
 
 def test_a_place_that_cannot_be_asked_is_named_and_fails_nothing() -> None:
@@ -231,7 +121,7 @@ def test_counts_that_come_late_are_asked_for_again(monkeypatch: pytest.MonkeyPat
         "s3": two_of_three().client(), "cloudwatch": Fake(get_metric_statistics=late), "sagemaker": running(),
     }  # fmt: skip
     become: Any = lambda *_: clients.__getitem__  # noqa: E731
-    shadow_watch.look(place, become, BEGAN)
+    shadow_watch.look(place, become, BEGAN, 10, math.inf)
     shadow_watch.measure(place, become, BEGAN, settle=60.0)
     assert place.counts["new"]["requests"] == 5
 
@@ -321,7 +211,48 @@ def test_another_version_than_was_let_in_is_no_evidence_and_ends_the_step_at_onc
     assert "<failure" in Path("reports/shadow.xml").read_text()
 
 
-def test_what_runs_as_it_was_let_in_is_recorded(step: dict[str, Any]) -> None:
+def test_what_runs_as_it_was_allowed_is_recorded(step: dict[str, Any]) -> None:
     found = played(step)
     assert "exchanged" not in found
     assert [one["compared"] for one in found["places"]] == [3]
+
+
+def test_the_step_succeeds_whatever_happens_in_it(step: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the shadow would stay: the next step takes it away."""
+
+    def full(*_: Any) -> None:
+        raise MemoryError("of the candidate's doing")
+
+    monkeypatch.setattr(captured, "read", full)
+    assert played(step)["why"] == "TestShadow ended by MemoryError: of the candidate's doing"
+    monkeypatch.setattr("pipeline.shadow_watch.record.write", full)
+    assert shadow_watch.main(MANIFEST, Path(), "prod", "id") == 0
+
+
+def side(requests: int, errors: int = 0) -> dict[str, Any]:
+    return {"requests": requests, "errors": errors, "latency_ms": {}}
+
+
+FORGED = [
+    ({"live": side(6), "new": side(6), "captured": {"live": 5_000, "new": 6}},
+     "5,000 answers of the live version captured, 6 requests counted"),
+    ({"live": side(6), "new": side(6), "captured": {"live": 6, "new": 7}},
+     "7 answers of the shadow captured, 6 requests counted"),
+    ({"live": side(6), "new": side(5_000)}, "5,000 requests to the shadow counted, 6 to the live version"),
+    ({"live": side(6), "new": side(6, -50)}, "fewer than no requests to the shadow were counted"),
+    ({"live": side(6), "new": side(5), "captured": {"live": 6, "new": 5}}, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "text"), FORGED)
+def test_counts_that_cannot_be_are_named(place: dict[str, Any], text: str) -> None:
+    """Who may write into the folders of captured data, or numbers of the endpoint, would make answers agree so."""
+    assert shadow_page.contradiction(place) == text
+    place |= {"account": "222222222222", "region": "us-east-1", "left_out": 2, "unread": True}
+    lines = list(shadow_page.doubts({"shadow": {"places": [place]}}))
+    assert lines[-2:] == [
+        "in production's shadow 2 captured answers could not be read",
+        "in production's shadow more was captured than is read",
+    ]
+    forged = [f"what the shadow answered may be forged: {text} (222222222222, us-east-1)"] if text else []
+    assert lines[:-2] == forged

@@ -114,7 +114,7 @@ def test_the_kit_gives_itself_the_time_that_is_computed_with(pipeline: Any) -> N
     hangs = config.retries["max_attempts"] * (config.connect_timeout + config.read_timeout + 20)  # 20: between tries
     asked, with_shadow, tests = minutes["Test"]["Fn::If"]
     assert scale.TEST_SECONDS + 2 * hangs < tests * 60  # a slow answer is asked for a second time
-    longest = LONGEST_SHADOW * 60 + 2 * shadow_watch.SETTLE + 2 * hangs
+    longest = LONGEST_SHADOW * 60 + 2 * shadow_watch.SETTLE + shadow_watch.LAST_LOOK + 2 * hangs
     assert (asked, longest < with_shadow * 60 < EIGHT_HOURS) == ("HasShadow", True)
     further = pipeline["settings"].FURTHER_REGIONS + 1
     assert scale.test_seconds(limits.ACCOUNTS_PER_STAGE, further) < scale.TEST_SECONDS

@@ -58,6 +58,11 @@ def package_of(story: Story, variant: dict[str, Any]) -> str:
     return str(model["PrimaryContainer"]["ModelPackageName"])
 
 
+def isolation(story: Story, variant: dict[str, Any]) -> bool:
+    sagemaker = story.owner(story.setting.targets["prod"]).client("sagemaker")
+    return bool(sagemaker.describe_model(ModelName=variant["ModelName"])["EnableNetworkIsolation"])
+
+
 def readable_in_production(story: Story) -> list[str]:
     """The versions that the group's policy lets production's accounts use."""
     sagemaker = story.owner(story.setting.data_science).client("sagemaker")
@@ -93,6 +98,8 @@ def test_the_shadow_brings_nothing_that_was_pushed(story: Story) -> None:
     (variant,), (shadow,) = seen["ProductionVariants"], seen["ShadowProductionVariants"]
     assert (package_of(story, variant), variant["InitialInstanceCount"]) == (version_arn(story, 1), 1)
     assert package_of(story, shadow) == version_arn(story, 2)
+    isolated = [isolation(story, one) for one in (variant, shadow)]
+    assert isolated == [False, True], "its container has the role's credentials, which write into the captured data"
     with shadowing.Load(story) as load:
         assert story.wait_for_stage(shadowing.DEPLOYMENT) == "Succeeded"
     assert (load.wrong, load.asked >= shadowing.REQUESTS) == ([], True)
