@@ -48,6 +48,12 @@ def monitored(values: Values) -> bool:
     return values["MonitorHours"] != "0"
 
 
+def elsewhere(values: Values) -> bool:
+    """In the data science account's own Region a rule of the account does it."""
+    home = values["ModelPackageName"].split(":")[3]
+    return values.get("StageName") == "prod" and bool({*values.get("Regions", "").split(",")} - {home, ""})
+
+
 def shadowed(values: Values) -> bool:
     return bool(values["ShadowModelPackageName"])
 
@@ -152,6 +158,7 @@ RESOURCES = {
     "BatchFailures": Resource("alarm batch-failures", exists=by_batch),
     "LostArrivals": Resource("alarm batch-lost-arrivals", exists=by_batch),
     "LostTimes": Resource("alarm batch-lost-times", exists=by_schedule),
+    "AlarmsElsewhere": Resource("rule of alarms in further Regions", exists=elsewhere),
     "Monitor": Resource(
         "monitor of data quality",
         ("MonitorBaseline", "MonitorInstanceType", "SageMakerExecutionRoleName", "DataCaptureS3Uri", "DataKmsKeyId",

@@ -42,6 +42,7 @@ PASSED = {  # the property with the role that is passed, and the service that it
     "AWS::CloudFormation::StackSet": ("AdministrationRoleARN", "cloudformation.amazonaws.com"),
     "AWS::CodeBuild::Project": ("ServiceRole", "codebuild.amazonaws.com"),
     "AWS::CodePipeline::Pipeline": ("RoleArn", "codepipeline.amazonaws.com"),
+    "AWS::Events::Rule": ("Targets.RoleArn", "events.amazonaws.com"),
     "AWS::SageMaker::EndpointConfig": ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
     "AWS::SageMaker::Model": ("ExecutionRoleArn", "sagemaker.amazonaws.com"),
     "AWS::SageMaker::ModelQualityJobDefinition": ("RoleArn", "sagemaker.amazonaws.com"),
@@ -61,6 +62,10 @@ class Creation:
 
 SELF_MANAGED_STAGE = {"StackSetAdministrator": "SELF_MANAGED", "OrganizationalUnitId": ""}
 GIT_PROVIDER = {"SourceConnectionArn": kits.CONNECTION, "SourceRepositoryOwner": "my-company"}
+# Production in another Region than the data science account's.
+ELSEWHERE = {
+    "StageName": "prod", "ModelPackageName": f"arn:aws:sagemaker:eu-west-1:{kits.DATA_SCIENCE}:model-package/churn/1",
+}  # fmt: skip
 ONCE = (kits.NINE, kits.FOURTEEN, kits.TEN, kits.ELEVEN, kits.TWELVE, kits.THIRTEEN, kits.FIFTEEN, kits.SIXTY)
 # The engineer who runs `make accounts` is an administrator of the data science account and, as the role that
 # Organizations makes in each member account, of those. Service-managed stack sets deploy as a role that AWS makes with
@@ -77,6 +82,7 @@ CREATIONS = (
     Creation(Place(kits.FORTY), "StageRole"),
     Creation(Place(kits.FORTY, given=tuple(SELF_MANAGED_STAGE.items())), "StageRole without an organization"),
     Creation(Place(kits.FIFTY, TARGET), "ExecutionRole"),
+    Creation(Place(kits.FIFTY, TARGET, tuple(ELSEWHERE.items())), "ExecutionRole"),
 )
 
 
@@ -128,7 +134,7 @@ def asked(need: Need) -> list[tuple[str, dict[str, str]]]:
         keys = {"iam__passedtoservice": receiver} if name == "PassRole" else {}
         value: Any = resource.properties
         for member in role.split("."):
-            value = value.get(member, {})
+            value = (value[0] if isinstance(value, list) else value).get(member, {})
         return [(str(value), keys)] if value else []
     if need.action == "iam:CreateServiceLinkedRole":
         linked = {"iam__awsservicename": "sagemaker.application-autoscaling.amazonaws.com"}

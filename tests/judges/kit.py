@@ -154,7 +154,8 @@ REF_IS_THE_ARN = {
 
 def arn(type: str, properties: Mapping[str, Any], account: str) -> str:
     """The ARN of a resource; * where the judges need none."""
-    named = {"Path": "/", "Name": "stack-Rule-1a2b"} | {k: v for k, v in properties.items() if isinstance(v, str)}
+    texts = {name: value for name, value in properties.items() if isinstance(value, str)}
+    named = {"Path": "/", "Name": "StackSet-sagemaker-stage-Rule-1a2b", **texts}
     return ARNS.get(type, "*").format(**named, region=REGION, account=account)
 
 

@@ -19,6 +19,7 @@ from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.accounts_setting import STUDIO
 from tests.support.mirrored import arrived, push
+from tests.support.notices import listen, received
 from tests.support.played import check_played, holders_of
 from tests.support.story_steps import manifest
 
@@ -179,6 +180,31 @@ def test_no_account_outside_the_units_pulls_the_replicated_image(story: Story) -
         pull(story.cloud.root(story.setting.management, IRELAND), image)
 
 
+def test_an_alarm_of_production_in_the_other_region_reaches_people(story: Story) -> None:
+    """Its rule is in that Region and sends to the bus of the data science account in another one (50-endpoint.yaml)."""
+    listen(story)
+    codepipeline = story.owner(story.setting.data_science).client("codepipeline")
+    for one in story.executions():  # those of the tests before wait for the approver
+        if one["status"] == "InProgress" and one["pipelineExecutionId"] != story.execution_id:
+            codepipeline.stop_pipeline_execution(
+                pipelineName=story.pipeline_name, pipelineExecutionId=one["pipelineExecutionId"], abandon=True
+            )
+    deploying.give_approval(story, "Approved", "Serve both Regions")
+    deploying.production(story)
+    received(story)
+    there = story.owner(story.setting.targets["prod"], IRELAND)
+    alarms = there.client("cloudwatch").describe_alarms(AlarmNamePrefix=deploying.endpoint_name(story, "prod"))
+    for alarm in alarms["MetricAlarms"]:
+        there.client("cloudwatch").set_alarm_state(
+            AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason=alarm["AlarmName"]
+        )
+    found = received(story)
+    assert {one["reason"] for one in found} == {alarm["AlarmName"] for alarm in alarms["MetricAlarms"]} != set()
+    assert {(one["notice"], one["project"], one["account"], one["region"]) for one in found} == {
+        ("alarm", story.project_name, story.setting.targets["prod"], IRELAND)
+    }
+
+
 def test_every_right_on_copies_is_needed(story: Story) -> None:
     found = uses(read_requests(story.cloud.folder / "requests.jsonl"))
     copying = {sid: actions for (_, policy, sid), actions in found.items() if "copy-models" in policy}
@@ -212,7 +238,8 @@ def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: 
     assert report["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
     done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs", "--yes"))
     stages = [step["detail"] for step in done["steps"] if step["kind"] == "stage"]
-    assert stages == [f"2 endpoints: 333333333333 {IRELAND}, 333333333333 {HOME}"]
+    targets = [story.setting.targets[stage] for stage in ("prod", "staging")]
+    assert stages == [f"2 endpoints: {account} {IRELAND}, {account} {HOME}" for account in targets]
     deleted = [step["name"] for step in done["steps"] if step["action"] == "delete"]
     assert f"multi-account-deployment-models in 111111111111, {IRELAND}" in deleted
     assert ({orphan["name"] for orphan in done["orphans"]}, done["not_looked_at"]) == ({*STUDIO}, {})  # people's files

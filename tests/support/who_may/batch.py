@@ -50,6 +50,7 @@ def _there(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str
         yield f"the role of {what}", ("role",), f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-{name}"
     yield "another team's role of batch", ("role",), f"arn:aws:iam::{account}:role/billing-batch"
     yield "another team's starter", ("role",), f"arn:aws:iam::{account}:role/billing-starter"
+    yield "another team's role of alarms", ("role",), f"arn:aws:iam::{account}:role/billing-alarms"
 
 
 def _objects(stage: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
