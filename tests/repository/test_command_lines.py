@@ -183,3 +183,95 @@ def test_every_documented_line_is_parsed_as_it_is_written() -> None:
 def test_the_lines_are_found_in_every_kind_of_document() -> None:
     kinds = {"README.md", "docs/guides", "docs/reference", "docs/developing", "scripts", "seed-code/model-build"}
     assert {kind for kind in kinds if any(document.startswith(kind) for document, _ in SHOWN.values())} == kinds
+    assert sum(typed for _, typed in SHOWN.values()) == 133
+    called = {target for line in SHOWN if line.startswith("make ") for target in shlex.split(line)[1:]}
+    assert called & set(TARGETS) >= {"accounts", "console-bundle", "seed", "package", "publish", "rehearse", "teardown"}
+
+
+def test_every_aws_command_of_a_message_can_be_typed_with_what_it_names() -> None:
+    """Its options exist, and where it has any, those that it needs are there. x1 stands for what is filled in."""
+    lines = {line: path for path in MESSAGES for line in messages(path) if re.match(r"aws [a-z0-9-]+ [a-z-]+", line)}
+    assert len(lines) == 21
+    wrong = [f"{relative_path(path)}: {line}: {said}" for line, path in lines.items() if (said := lacking(line))]
+    assert wrong == []
+
+
+def typed_in_aws_cli(text: str) -> Iterator[str]:
+    """The commands of the AWS CLI in a document's blocks, with x1 for the words that a person fills in."""
+    for kind, block in re.findall(r"^ *```([a-z]*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        command = ""
+        for line in [] if kind not in ("", "sh", "console") else re.sub(r"\\\n *", "", block).splitlines():
+            command = f"{command} {line.strip().removeprefix('$ ')}".strip()
+            if not command.startswith("aws ") or command.count("'") % 2 == 0:  # a value goes on on the next line
+                yield from [re.sub(r"(?<![\w-])[A-Z]+(_[A-Z]+)+|(?<= )POLICY$", "x1", command)] * command.startswith(
+                    "aws "
+                )
+                command = ""
+
+
+def test_every_aws_command_of_a_document_can_be_typed() -> None:
+    lines = {line: path for path in DOCUMENTS for line in typed_in_aws_cli(path.read_text(encoding="utf-8"))}
+    assert len(lines) == 30
+    wrong = [f"{relative_path(path)}: {line}: {said}" for line, path in lines.items() if (said := lacking(line))]
+    assert wrong == []
+
+
+def lacking(line: str) -> str:
+    """What a command of the AWS CLI has no option for, or lacks; "" for nothing, and for one that is only named."""
+    if " --" not in line or line.startswith("aws configure "):
+        return ""
+    try:
+        service, operation, given, _ = aws_cli.parse(line)
+    except aws_cli.NotACommand as error:
+        return f"no command: {error}"
+    shape = aws_cli.SESSION.get_service_model(service).operation_model(operation).input_shape
+    return ", ".join(set(shape.required_members if shape else ()) - set(given))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("aws ecr delete-repository --region x1 --force", "repositoryName"),
+        ("aws ecr delete-repositories --all", "no command"),
+        ("aws kms enable-key --key-id x1 --now", "no command"),
+        ("aws organizations leave-organization", ""),
+    ],
+)
+def test_an_aws_command_that_lacks_something_is_found(line: str, said: str) -> None:
+    assert said in lacking(line)
+    assert bool(said) == bool(lacking(line))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("make publish TO=elsewhere", "invalid choice: 'elsewhere'"),
+        ('make accounts ARGS="--invites"', "unrecognized arguments: --invites"),
+        ("make rollback PROJECT=p", "the following arguments are required: --stage"),
+        ("python -m scripts.publishing --json", "there is no command scripts.publishing"),
+        ("python start.py --wait", "the following arguments are required: --project"),
+    ],
+)
+def test_a_line_that_no_command_takes_is_found(line: str, said: str) -> None:
+    [(module, given)] = calls(line)
+    assert said in problem(module, given, typed=True)
+
+
+@pytest.mark.parametrize("line", ["make history PROJEKT=iris", "AWS_PROFILE=data-science make history PROJEKT=iris"])
+def test_a_variable_that_make_would_take_and_nothing_reads_is_found(line: str) -> None:
+    with pytest.raises(AssertionError, match="PROJEKT is no variable of the Makefile"):
+        calls(*commands(line))
+
+
+def test_a_profile_alone_reaches_every_command_that_signs_in() -> None:
+    """Through make, with what the target itself needs: `make TARGET PROJECT=… ARGS="--profile x"`."""
+    needed = "PROJECT=p STAGE=staging ACCOUNT=333333333333"
+    reached = set()
+    for target in sorted(set(TARGETS) - PLAIN):
+        name = f"scripts.{target.replace('-', '_')}"
+        if name not in COMMANDS or "--profile" not in parser_of(name).format_help():
+            continue
+        module, given = calls(f'make {target} {needed} ARGS="--profile x"')[-1]
+        assert (module, parser_of(name).parse_args([*given]).profile) == (name, "x")
+        reached.add(target)
+    assert reached >= {"accounts", "doctor", "publish", "repair", "seed", "status", "teardown", "upgrade"}
