@@ -152,6 +152,8 @@ def test_a_stage_that_is_updated_to_a_template_that_is_not_published_is_refused(
 
 
 def test_the_types_of_the_stage_role_are_those_of_the_endpoint_template() -> None:
+    """All in one template: a role that has a policy of another stack is not deleted with its own."""
+
     def document(name: str) -> Any:
         return read((ROOT / f"templates/{name}").read_text(encoding="utf-8"))[0]
 
