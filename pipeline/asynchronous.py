@@ -59,12 +59,12 @@ def check_key(there: AccountClients, uri: str, endpoint: str, key: str) -> str:
     """Why the key of captured data or asynchronous answers cannot be used; "" where it can.
 
     An object of the tester's is encrypted with it: of a key that it may not use, the model's role may write nothing
-    either (20-target-account.yaml). Without this, captured data would be missing, and answers waited for.
+    either (20-target-account.yaml). Without this, captured data would be missing, and answers waited for. The object
+    is among the requests: beside captured data the tester may write nothing.
 
     uri: as for check_bucket; key: DataKmsKeyId
     """
-    bucket, _, folder = uri.removeprefix("s3://").partition("/")
-    name = f"{folder}/{endpoint}/requests/key".lstrip("/")
+    bucket, name = uri.removeprefix("s3://").partition("/")[0], f"asynchronous/{endpoint}/requests/key"
     try:
         there("s3").put_object(Bucket=bucket, Key=name, Body=b"", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
     except ClientError as error:

@@ -36,13 +36,13 @@ def enter(
 ) -> CredentialsTypeDef:
     """Credentials of the tester's role in an account of the stage.
 
-    external_id: the role requires it of the test, and not of own tests
+    external_id: the role requires it of the test, and not of own tests, which it knows by their session's name
     """
     partition, project = manifest["model_package"]["arn"].split(":")[1], manifest["project"]
     more: dict[str, Any] = {"ExternalId": external_id} if external_id else {}
     return sts.assume_role(
         RoleArn=f"arn:{partition}:iam::{account}:role/{manifest['stages'][stage]['tester_role_name']}",
-        RoleSessionName=f"test-{project['id']}-{stage}",
+        RoleSessionName=f"{'test' if external_id else 'own-tests'}-{project['id']}-{stage}",
         Tags=[
             {"Key": "sagemaker:project-name", "Value": project["name"]},
             {"Key": "sagemaker:project-id", "Value": project["id"]},

@@ -60,7 +60,7 @@ def test_every_condition_of_the_templates_with_roles_is_true_in_a_set_up() -> No
     # A boundary and a path change no statement; the rest of these make names of topics, buckets and Regions.
     assert names == {
         *("HasBoundary", "HasRolePath", "HasApprovalEmail", "HasNoticeEmail", "HasImages", "HasSecondRegion"),
-        *("HasThirdRegion", "HasBucketOfAccount"),
+        "HasThirdRegion",
     }
 
 

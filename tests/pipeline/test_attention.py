@@ -112,7 +112,7 @@ def test_weaker_tests_an_earlier_version_and_deleted_endpoints_are_named() -> No
     [
         ("VpcSubnetIds", "subnet-1", "subnet-2", "the subnets are others (VpcSubnetIds subnet-1 → subnet-2)"),
         ("VpcSecurityGroupIds", "sg-1", "sg-2", "the security groups are others"),
-        ("DataCaptureS3Uri", "account", "s3://elsewhere", "captured data go elsewhere"),
+        ("DataCaptureS3Uri", "account", "s3://elsewhere/capture", "captured data go elsewhere"),
         ("AdditionalAlarmName", "drift", "never", "the additional alarm is another one"),
         ("DataKmsKeyId", "alias/a", "alias/b", "the key of captured data is another one"),
         ("VolumeKmsKeyId", "alias/a", "alias/b", "the key of the volumes is another one"),

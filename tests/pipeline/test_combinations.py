@@ -105,7 +105,7 @@ def test_autoscaling_alone_on_the_burstable_instance_that_projects_start_with_is
     ("name", "value", "why"),
     [
         ("EnableNetworkIsolation", "true", "cannot isolate its container"),
-        ("DataCaptureS3Uri", "s3://capture/c", "cannot capture data"),
+        ("DataCaptureS3Uri", "s3://bucket/capture", "cannot capture data"),
         ("MaximumInstanceCount", "3", "has no instances to scale"),
         ("TrafficRoutingType", "LINEAR", "moves its traffic at once"),
         ("VolumeSizeInGB", "64", "has no volume"),
@@ -162,7 +162,7 @@ def test_alarms_watch_for_two_of_their_periods_at_least() -> None:
 
 
 def test_data_is_captured_in_the_bucket_of_each_account() -> None:
-    assert build(DataCaptureS3Uri="s3://sagemaker-capture-333333333333/c") == []
+    assert build(DataCaptureS3Uri="s3://sagemaker-capture-333333333333/capture") == []
     assert build(DataCaptureS3Uri="account") == []
     assert "DataCaptureS3Uri" in only(build(DataCaptureS3Uri="acount"))
 
@@ -184,7 +184,7 @@ def test_an_update_that_changes_no_configuration_keeps_as_the_one_before() -> No
 
 
 def test_an_asynchronous_endpoint_never_keeps_its_number_which_may_be_none() -> None:
-    live = {**SCALED, "EndpointKind": "asynchronous", "AsyncOutputS3Uri": "s3://b/a"}
+    live = {**SCALED, "EndpointKind": "asynchronous", "AsyncOutputS3Uri": "s3://b-b/asynchronous"}
     assert not keeps_count(live, {**live, "VolumeSizeInGB": "64"}, DECLARED, same=False)
 
 
@@ -212,7 +212,7 @@ def test_an_unknown_instance_type_is_refused_on_one_line_with_those_of_its_famil
 
 def test_an_asynchronous_endpoint_needs_a_place_for_its_answers_and_no_other_takes_one() -> None:
     assert "AsyncOutputS3Uri" in only(build(EndpointKind="asynchronous"))
-    assert "AsyncOutputS3Uri" in only(build(AsyncOutputS3Uri="s3://b/a"))
+    assert "AsyncOutputS3Uri" in only(build(AsyncOutputS3Uri="s3://b-b/asynchronous"))
     guarded = {"InitialInstanceCount": "2", "TrafficRoutingType": "CANARY", "MaximumInstanceCount": "3"}
     assert build(EndpointKind="asynchronous", AsyncOutputS3Uri="account", **guarded) == []
 
@@ -256,7 +256,7 @@ OTHER = {  # of each setting a value that is not its default
     "DataCaptureS3Uri": "account", "VpcSubnetIds": "subnet-1a2b,subnet-3c4d", "VpcSecurityGroupIds": "sg-1a2b",
     "VolumeKmsKeyId": "alias/volumes", "DataKmsKeyId": "alias/data", "ServerlessMemorySizeInMB": "4096",
     "TrafficRoutingType": "LINEAR", "DataCapturePercentage": "20", "TrafficStepPercentage": "20",
-    "AsyncOutputS3Uri": "s3://bucket/answers", "ContainerStartupHealthCheckTimeoutInSeconds": "900",
+    "AsyncOutputS3Uri": "s3://bucket/asynchronous", "ContainerStartupHealthCheckTimeoutInSeconds": "900",
     "ModelDataDownloadTimeoutInSeconds": "900", "VolumeSizeInGB": "64", "EndpointKind": "serverless",
     "ModelServerWorkers": "2", "InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2",
     "InitialInstanceCount": "7", "MaximumInstanceCount": "7", "TargetInvocationsPerInstance": "7",
@@ -329,19 +329,19 @@ def rules_refuse(given: dict[str, str]) -> bool:
     [
         {},
         {"EndpointKind": "serverless", "EnableNetworkIsolation": "true"},
-        {"EndpointKind": "serverless", "DataCaptureS3Uri": "s3://b/c"},
+        {"EndpointKind": "serverless", "DataCaptureS3Uri": "s3://b-b/capture"},
         {"EndpointKind": "serverless", "VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"},
         {"EndpointKind": "serverless", "MaximumInstanceCount": "2"},
         {"EndpointKind": "serverless", "TrafficRoutingType": "CANARY"},
         {"EndpointKind": "asynchronous"},
-        {"AsyncOutputS3Uri": "s3://b/c"},
+        {"AsyncOutputS3Uri": "s3://b-b/asynchronous"},
         {**ASYNCHRONOUS, **CAPTURE},
         {**ASYNCHRONOUS, "InstanceType": "ml.inf1.24xlarge"},
         {"InstanceType": "ml.inf1.6xlarge", "TrafficRoutingType": "LINEAR", "InitialInstanceCount": "2"},
         {"EndpointKind": "batch"},
         {"BatchBucket": "account"},
         BATCH,
-        {**BATCH, "DataCaptureS3Uri": "s3://b/c"},
+        {**BATCH, "DataCaptureS3Uri": "s3://b-b/capture"},
         {**BATCH, "DataKmsKeyId": "alias/data"},
         {**BATCH, "MaximumInstanceCount": "2"},
         {**BATCH, "VolumeKmsKeyId": "alias/volumes"},

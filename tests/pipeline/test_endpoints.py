@@ -199,7 +199,7 @@ class TheChecks(unittest.TestCase):
         self.assertEqual([one.milliseconds for one in found], [(), ()])
 
     def test_a_failure_of_an_asynchronous_endpoint_ends_the_waiting(self) -> None:
-        document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="s3://data/a")
+        document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="s3://data/asynchronous")
         failing = through_s3("no such column", "failures/")
         results = self.check({"333333333333": failing, "444444444444": through_s3("0.0")}, document)
         self.assertIn("the endpoint failed: no such column", results[4].failure)

@@ -83,7 +83,7 @@ def test_every_endpoint_is_tested_with_its_own_name_region_and_credentials(
     assert run(repository)
     said = sorted(line.strip() for line in capsys.readouterr().err.splitlines() if "HERE" in line)
     assert [line[line.index("HERE") :] for line in said] == [
-        f"HERE iris-p-1-staging {region} {account} test-p-1-staging token"
+        f"HERE iris-p-1-staging {region} {account} own-tests-p-1-staging token"
         for region in ("eu-west-1", "us-east-1")
         for account in ("333333333333", "444444444444")
     ]

@@ -42,7 +42,7 @@ def test_what_makes_no_other_configuration_keeps_the_number() -> None:
 def test_what_makes_another_configuration_gets_another_number(name: str) -> None:
     kinds = {"Serverless": "serverless", "Batch": "batch"}
     of_kind = next((kind for start, kind in kinds.items() if name.startswith(start)), "real-time")
-    before = {**ONE, "EndpointKind": of_kind, "DataCaptureS3Uri": "s3://bucket/a"}
+    before = {**ONE, "EndpointKind": of_kind, "DataCaptureS3Uri": "s3://bucket/capture"}
     changed = {"EndpointKind": "asynchronous"}.get(name, "other")
     found = release({**before, name: changed}, stack(before), DECLARED, None)
     assert found != 7

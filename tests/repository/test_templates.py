@@ -144,6 +144,8 @@ def test_the_post_keeps_its_parameters() -> None:
 @pytest.mark.parametrize("role", ["AlarmsRole", "BatchStarterRole", "ModelRole", "TesterRole"])
 def test_no_role_of_a_target_account_can_change_an_endpoint(role: str) -> None:
     for statement in promises.statements(template(20).data["Resources"][role]):
+        if statement["Effect"] == "Deny":
+            continue
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         for action in actions:
             service, verb = action.split(":")

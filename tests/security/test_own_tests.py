@@ -96,6 +96,14 @@ def test_own_tests_that_add_a_tag_are_refused_by_the_target(world: World) -> Non
         assert world.enter(world.attacker, more)
 
 
+def test_own_tests_that_name_their_session_as_the_pipelines_test_does_are_refused(world: World) -> None:
+    name = f"test-{world.own.id}-staging"
+    check_denied(lambda: world.enter(world.attacker, world.own.tags, RoleSessionName=name), "OwnTestsAskEndpoints")
+    trust = trust_policy(world.root("staging"), "sagemaker-role-staging-tester")
+    with trust.changed("OwnTestsAskEndpoints", open_condition):
+        assert world.enter(world.attacker, world.own.tags, RoleSessionName=name)
+
+
 @pytest.mark.parametrize(("kind", "region"), [("test", ""), ("own-tests", "eu-west-1"), ("mine-own-tests", "")])
 def test_a_build_project_of_another_name_or_region_is_refused(world: World, kind: str, region: str) -> None:
     session = world.build("OwnTests", kind, region)
@@ -164,10 +172,40 @@ def test_own_tests_that_change_what_is_deployed_are_refused(world: World, action
     check_denied(acts[action], f"sagemaker:{action}")
     if action == "UpdateEndpoint":  # it is then refused for what it asks for, and for no want of rights
         with (
+            world.tester_policy().without("OwnTestsAskEndpointsAlone"),
             granting(world.tester_policy(), "sagemaker:*"),
             pytest.raises(ClientError, match="Could not find endpoint configuration"),
         ):
             acts[action]()
+
+
+@pytest.mark.parametrize("action", ["s3:PutObject", "states:StartExecution", "sagemaker:InvokeEndpointAsync"])
+def test_own_tests_that_exchange_what_the_pipelines_test_sends_and_reads_are_refused(world: World, action: str) -> None:
+    """Its requests and answers of an asynchronous or batch stage, with what the tester's role may besides."""
+    tester, name = world.enter(world.attacker, world.own.tags), world.own.endpoint
+    bucket, s3 = "endpoint-data-of-staging", world.root("staging").client("s3")
+    s3.create_bucket(Bucket=bucket)
+    acts: dict[str, Callable[[], Any]] = {
+        "s3:PutObject": lambda: tester.client("s3").put_object(
+            Bucket=bucket, Key=f"batch/{name}/answers/tests/1/0.out", Body=b"9.0"
+        ),
+        "states:StartExecution": lambda: tester.client("stepfunctions").start_execution(
+            stateMachineArn=f"arn:aws:states:{world.story.region}:{tester.account}:stateMachine:{name}", input="{}"
+        ),
+        "sagemaker:InvokeEndpointAsync": lambda: tester.client("sagemaker-runtime").invoke_endpoint_async(
+            EndpointName=name, InputLocation=f"s3://{bucket}/asynchronous/{name}/requests/1"
+        ),
+    }
+    with granting(world.tester_policy(), action):
+        check_denied(acts[action], "OwnTestsAskEndpointsAlone")
+        with world.tester_policy().without("OwnTestsAskEndpointsAlone"):
+            if action == "s3:PutObject":
+                assert acts[action]()
+            else:  # this endpoint is neither: refused for what it is, and for no want of rights
+                with pytest.raises(ClientError, match=r"does not exist|DoesNotExist|not asynchronous"):
+                    acts[action]()
+    s3.delete_object(Bucket=bucket, Key=f"batch/{name}/answers/tests/1/0.out")
+    s3.delete_bucket(Bucket=bucket)
 
 
 # -- with the build's own role -----------------------------------------------------------------

@@ -21,6 +21,7 @@ CANARY = {"TrafficRoutingType": "CANARY", **TWO}
 CAPTURED = f"s3://{DATA}/capture"
 CAPTURE = {"DataCaptureS3Uri": "account"}
 VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
+ANSWERS = "s3://other/asynchronous/iris-p-2-prod/answers"
 RIGHTS = {
     "DataCaptureBucketName": "account",
     "DataKeyAlias": "alias/data",
@@ -261,7 +262,7 @@ ROWS = [
     Row("MonitorQualityMetric", "rmse", lambda seen: seen["alarms"]["quality"]["MetricName"], "rmse", batch=6),
     Row("MonitorQualityBound", "0.75", threshold("quality"), 0.75, batch=6),
     Row("Dashboard", "true", lambda seen: seen["dashboards"], ["iris-p-1-prod-us-east-1"], batch=5),
-    Row("AsyncOutputS3Uri", f"s3://{DATA}/x", answers, f"s3://{DATA}/x/iris-p-2-prod/answers", kind=ASYNC),
+    Row("AsyncOutputS3Uri", "s3://other/asynchronous", answers, ANSWERS, kind=ASYNC),
     Row("TargetBacklogPerInstance", "2", target_value("backlog-per-instance"), 2.0, kind=ASYNC, more=SCALED),
     Row("ServerlessMemorySizeInMB", "4096", serverless("MemorySizeInMB"), 4096, kind=SERVERLESS),
     Row("ServerlessMaxConcurrency", "9", serverless("MaxConcurrency"), 9, kind=SERVERLESS),

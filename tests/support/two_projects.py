@@ -76,10 +76,10 @@ class World:
 
     def enter(self, by: Session, session_tags: list[dict[str, str]], stage: str = "staging", **more: Any) -> Session:
         """The tester's session that by gets."""
-        arn = self.tester_arn(stage)
+        arn, name = self.tester_arn(stage), more.pop("RoleSessionName", "own-tests-mine")
         if session_tags:
             more["Tags"] = session_tags
-        keys = by.client("sts").assume_role(RoleArn=arn, RoleSessionName="mine", **more)["Credentials"]
+        keys = by.client("sts").assume_role(RoleArn=arn, RoleSessionName=name, **more)["Credentials"]
         found = self.story.cloud.credentials(keys["AccessKeyId"])
         assert found is not None
         return Session(self.story.cloud, found, self.story.region)

@@ -62,7 +62,7 @@ def test_the_seed_code_has_nothing_wrong_and_is_read_as_it_is(deploy: Path, trai
             "not prepared for eu-west-1: add --regions eu-west-1,us-east-1",
         ),
         (
-            lambda f: set_config(f, "staging", DataCaptureS3Uri="s3://ours/x"),
+            lambda f: set_config(f, "staging", DataCaptureS3Uri="s3://ours/capture"),
             'DataCaptureS3Uri: the rehearsal has what "account"',
         ),
         (

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tests.support.who_may.policies import PRODUCTION, REGION, STAGING
+from tests.support.who_may.storage import data_bucket
 from tests.support.who_may.thing import BETWEEN, NAME, OTHER_NAME, OURS, THEIRS, Thing
 
 
 def of_batch() -> Iterator[Thing]:
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
-        for name, kinds, arn in (*_there(stage, account), *_objects(stage)):
+        for name, kinds, arn in (*_there(stage, account), *_objects(stage, account)):
             yield Thing(f"{name} in {stage}", arn, account, kinds, _tags(name) if kinds == ("statemachine",) else {})
 
 
@@ -31,6 +32,7 @@ def _there(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str
         "beside the stage's": f"{NAME}-trial", "the other stage's": f"{NAME}-{other}",
         **{f"{name}'s": f"{NAME}-{stage}" for name, stage in BETWEEN.items()},
         "another project's QA's": f"{OTHER_NAME}-qa", "another team's": f"billing-{stage}",
+        "another team's QA's": "billing-qa",
     }  # fmt: skip
     for whose, owner in owners.items():
         yield f"{whose} batch machine", ("statemachine",), f"{states}:stateMachine:{owner}"
@@ -53,9 +55,20 @@ def _there(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str
     yield "another team's role of alarms", ("role",), f"arn:aws:iam::{account}:role/billing-alarms"
 
 
-def _objects(stage: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    for bucket, where in (("captured-data", ""), ("salaries", " of another bucket")):
-        for whose, owner in (("", NAME), ("another project's ", OTHER_NAME), ("a namesake's ", f"my-{NAME}")):
-            key = f"{bucket}/batch/{owner}-{stage}"
-            yield f"{whose}batch tests{where}", ("object",), f"arn:aws:s3:::{key}/tests/1/0"
-        yield f"batch tests elsewhere{where}", ("object",), f"arn:aws:s3:::{bucket}/other/{NAME}-{stage}/tests/1/0"
+def _objects(stage: str, account: str) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    for bucket, where in ((data_bucket(account), ""), ("arn:aws:s3:::salaries", " of another bucket")):
+        owners = {
+            "": NAME,
+            "another project's ": OTHER_NAME,
+            "a namesake's ": f"my-{NAME}",
+            "a longer id's ": f"{NAME}-2",
+        }
+        for whose, owner in owners.items():
+            for kind, key in (("tests", "tests"), ("test answers", "answers/tests"), ("requests", "requests")):
+                arn = f"{bucket}/batch/{owner}-{stage}/{key}/1/0"
+                yield f"{whose}batch {kind}{where}", ("object",), arn
+        for kind, key in (("tests", "tests"), ("test answers", "answers/tests")):
+            yield f"batch {kind} of QA{where}", ("object",), f"{bucket}/batch/{NAME}-qa/{key}/1/0"
+        yield f"batch tests elsewhere{where}", ("object",), f"{bucket}/other/{NAME}-{stage}/tests/1/0"
+        within = f"{bucket}/capture/{OTHER_NAME}-{stage}/batch/{NAME}-{stage}/tests/1/0"
+        yield f"batch tests within another project's folder{where}", ("object",), within

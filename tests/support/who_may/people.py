@@ -239,6 +239,12 @@ PEOPLE = [
     role("the monitor in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-monitor"),
     role("the monitor in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-monitor"),
     role("the tester in staging", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-tester", tags=PROJECT_TAGS),
+    role(
+        "own tests as the tester in staging",
+        f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-tester",
+        tags=PROJECT_TAGS,
+        keys={"aws:userid": "AROATESTER:own-tests-p-1-staging"},
+    ),
     role("the tester in staging without a project", f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-tester"),
     role(
         "the tester in staging of a project with capitals",

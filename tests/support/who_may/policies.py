@@ -158,7 +158,7 @@ def _targets(further: str = "") -> Iterator[Stack]:
             "ModelBucketName": f"{MODELS}-{REGION}",
             "ModelKeyArn": MODEL_KEY,
             "FurtherModelBucketArns": f"arn:aws:s3:::{MODELS}-{FURTHER}",
-            "DataCaptureBucketName": "captured-data",
+            "DataCaptureBucketName": "account",
             "DataKeyAlias": "alias/captured-data",
             "AllowVpc": "true",
             "AllowBatch": "true",

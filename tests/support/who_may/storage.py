@@ -81,34 +81,50 @@ def objects() -> Iterator[Thing]:
         yield Thing(name, f"arn:aws:s3:::{key}", DATA_SCIENCE, ("object",), keys)
 
 
-def folder_of(kind: str) -> str:
-    """Beneath the endpoint's: captured data are in a folder of each variant, those of a shadow in another."""
-    return {"capture": "AllTraffic", "copies": "Shadow"}.get(kind, kind)
+KEYS = {  # as 50-endpoint.yaml names the folders of a stage; captured data have one for each variant
+    "requests": "asynchronous/{}/requests/1",
+    "answers": "asynchronous/{}/answers/1",
+    "failures": "asynchronous/{}/failures/1",
+    "capture": "capture/{}/AllTraffic/1",
+    "copies": "capture/{}/Shadow/1",
+    "labels": "ground-truth/{}/1",
+}
+
+
+def data_bucket(account: str) -> str:
+    return f"arn:aws:s3:::endpoint-data-{account}-{REGION}"
 
 
 def in_targets() -> Iterator[Thing]:
-    """The bucket of captured data and of asynchronous requests, which is each target account's own."""
+    """The bucket of captured data and of asynchronous requests, which is each target account's own.
+
+    A star in a policy stands for slashes too: what is within another project's folder has keys that end as ours do.
+    """
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
-        yield Thing(f"the endpoints' bucket in {stage}", "arn:aws:s3:::captured-data", account, ("bucket",))
-        for name, owner in (("the project's", NAME), ("another project's", OTHER_NAME)):
-            for kind in ("requests", "answers", "failures", "capture", "copies"):
-                arn = f"arn:aws:s3:::captured-data/{owner}-{stage}/{folder_of(kind)}/1"
-                yield Thing(f"{kind} of {name} endpoint in {stage}", arn, account, ("object",))
-        for folder in ("", "captured/"):
-            arn = f"arn:aws:s3:::captured-data/{folder}reports/1"
-            yield Thing(f"a monitor's report beneath {folder or 'the root'} in {stage}", arn, account, ("object",))
-        for folder in ("", "captured/"):
-            name = f"a report beneath {folder or 'the root'} of another bucket in {stage}"
-            yield Thing(name, f"arn:aws:s3:::salaries/{folder}reports/1", account, ("object",))
+        bucket, ours = data_bucket(account), f"{NAME}-{stage}"
+        yield Thing(f"the endpoints' bucket in {stage}", bucket, account, ("bucket",))
+        within = f"{bucket}/batch/{OTHER_NAME}-{stage}/requests"
         yield Thing(f"another bucket in {stage}", "arn:aws:s3:::salaries", account, ("bucket",))
-        for kind in ("requests", "answers", "failures", "capture", "copies"):
-            for where, key in (("", ""), (" in a folder", "asynchronous/")):
-                name, arn = (
-                    f"{kind}{where} in another bucket in {stage}",
-                    f"arn:aws:s3:::salaries/{key}{NAME}-{stage}/{folder_of(kind)}/1",
-                )
-                yield Thing(name, arn, account, ("object",))
-                arn = f"arn:aws:s3:::captured-data/{key}my-{NAME}-{stage}/{folder_of(kind)}/1"
-                yield Thing(f"a namesake's {kind}{where} in {stage}", arn, account, ("object",))
-            arn = f"arn:aws:s3:::captured-data/asynchronous/{NAME}-{stage}/{folder_of(kind)}/1"
-            yield Thing(f"{kind} of the project's endpoint in a folder in {stage}", arn, account, ("object",))
+        objects = {
+            f"a monitor's report in {stage}": f"{bucket}/reports/1",
+            f"a report in a folder in {stage}": f"{bucket}/other/reports/1",
+            f"a report of another bucket in {stage}": "arn:aws:s3:::salaries/reports/1",
+        }
+        for kind, key in KEYS.items():
+            objects |= {
+                f"{kind} of the project's endpoint in {stage}": f"{bucket}/{key.format(ours)}",
+                f"{kind} of another project's endpoint in {stage}": f"{bucket}/{key.format(f'{OTHER_NAME}-{stage}')}",
+                f"a namesake's {kind} in {stage}": f"{bucket}/{key.format(f'my-{NAME}-{stage}')}",
+                f"a longer id's {kind} in {stage}": f"{bucket}/{key.format(f'{NAME}-2-{stage}')}",
+                f"{kind} of the project's endpoint of QA in {stage}": f"{bucket}/{key.format(f'{NAME}-qa')}",
+                f"{kind} of QA in another bucket in {stage}": f"arn:aws:s3:::salaries/{key.format(f'{NAME}-qa')}",
+                f"{kind} of another stage of the project in {stage}": f"{bucket}/{key.format(f'{NAME}-trial')}",
+                f"{kind} in another bucket in {stage}": f"arn:aws:s3:::salaries/{key.format(ours)}",
+            }
+        objects |= {
+            f"{kind} within another project's folder in {stage}": f"{within}/{key.format(ours)}"
+            for kind, key in KEYS.items()
+            if kind != "labels"  # which are requests there
+        }
+        for name, arn in objects.items():
+            yield Thing(name, arn, account, ("object",))

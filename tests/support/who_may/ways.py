@@ -56,6 +56,7 @@ TAGGED: dict[str, Keys] = {
     "without tags": {},
 }
 KNOWN: Keys = {"sts:ExternalId": "the-external-id"}
+OWN_TESTS: Keys = {"sts:RoleSessionName": f"own-tests-{PROJECT_ID}-staging"}
 NO_ID: Keys = {"aws:RequestTag/sagemaker:project-name": PROJECT, "aws:TagKeys": ("sagemaker:project-name",)}
 NO_NAME: Keys = {"aws:RequestTag/sagemaker:project-id": PROJECT_ID, "aws:TagKeys": ("sagemaker:project-id",)}
 CHURN: Keys = {"aws:RequestTag/sagemaker:project-name": "churn", "aws:TagKeys": ("sagemaker:project-name",)}
@@ -88,7 +89,15 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
         "beneath a project's baselines of pushes": {"s3:prefix": f"{PROJECT}-{PROJECT_ID}/models/on-push/baselines/1/"},
         "beneath project-templates/": {"s3:prefix": "project-templates/"},
         "beneath the project's answers": {"s3:prefix": f"asynchronous/{PROJECT}-{PROJECT_ID}-staging/answers/"},
+        "beneath the project's answers in production": {
+            "s3:prefix": f"asynchronous/{PROJECT}-{PROJECT_ID}-prod/answers/"
+        },
+        "beneath the project's answers in QA": {"s3:prefix": f"asynchronous/{PROJECT}-{PROJECT_ID}-qa/answers/"},
+        "beneath the project's batch tests": {"s3:prefix": f"batch/{PROJECT}-{PROJECT_ID}-staging/answers/tests/"},
+        "beneath what the project's endpoint captured": {"s3:prefix": f"capture/{PROJECT}-{PROJECT_ID}-staging/"},
         "beneath another project's answers": {"s3:prefix": "asynchronous/churn-p-2-staging/answers/"},
+        "beneath a longer id's answers": {"s3:prefix": f"asynchronous/{PROJECT}-{PROJECT_ID}-2-staging/answers/"},
+        "within another project's folder": {"s3:prefix": f"batch/churn-p-2-staging/{PROJECT}-{PROJECT_ID}-staging/"},
     },
     "s3:*": PLAIN | HTTP,
     "kms:CreateGrant": {"for a service of AWS": {"kms:GrantIsForAWSResource": "true"}, "directly": {}},
@@ -155,6 +164,10 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
     },
     "sagemaker:CreateModelPackageGroup": TAGGED,
     "sts:AssumeRole": {
+        "with the project's tags, in the name of the pipeline's test": {
+            **TAGGED["with the project's tags"],
+            "sts:RoleSessionName": f"test-{PROJECT_ID}-staging",
+        },
         "with the external id and the project's tags": {**KNOWN, **TAGGED["with the project's tags"]},
         "with the external id and another project's tags": {**KNOWN, **TAGGED["with another project's tags"]},
         "with the external id and one tag more": {**KNOWN, **TAGGED["with the project's tags and one more"]},
@@ -162,9 +175,9 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
         "with the external id and the tag of the id alone": {**KNOWN, **NO_NAME},
         "with the external id and without tags": KNOWN,
         "with another external id": {"sts:ExternalId": "another", **TAGGED["with the project's tags"]},
-        **TAGGED,
-        "with the tag of the name alone": NO_ID,
-        "with the tag of the id alone": NO_NAME,
+        **{name: {**keys, **OWN_TESTS} for name, keys in TAGGED.items()},
+        "with the tag of the name alone": {**NO_ID, **OWN_TESTS},
+        "with the tag of the id alone": {**NO_NAME, **OWN_TESTS},
         **CONSUMERS,
     },
     "sts:TagSession": TAGGED
