@@ -34,6 +34,11 @@ class Run:
     actions: Mapping[str, str] = field(default_factory=dict)
     approval: bool = False
 
+    @property
+    def has_shadow(self) -> bool:
+        """Whether it has put its version into production's shadow, and goes on to take it away again."""
+        return "DeployResourcesShadow" in self.actions and "RemoveShadow" not in self.actions
+
 
 def pipeline_of(settings: Settings) -> str:
     return pipeline_name(settings.project, settings.project_id)

@@ -202,7 +202,8 @@ def problems_of(gate: Gate, document: dict[str, Any]) -> Iterator[str]:
     yield from frozen.changed(gate.clients, package, since_build=not target)
     if wrong := live.not_deployable("production", manifest["stages"]["prod"]["stack_set_name"], production):
         yield wrong
-    if other := in_stage(gate, "DeployShadow"):
+    # A rollback cannot wait for hours: that execution then finds another production, and sets nothing back.
+    if not target and (other := in_stage(gate, "DeployShadow")):
         yield f"execution {other} has a shadow in production: retry the stage DeployProd once DeployShadow has ended"
     if target:
         document |= {"rollback_of": target, "why": f"execution {target} was let through before, and its tests passed"}

@@ -57,6 +57,9 @@ def live_versions(cloudformation: CloudFormationClient, stacks: Mapping[str, str
 def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str], clients: Clients) -> Answer:
     """Stop what would deploy the rejected version, and find what comes back in its place.
 
+    The execution that has it in production's shadow is not stopped, since it would leave it there: its step TestShadow
+    ends with the rejection, and no card is made once the shadow is gone.
+
     UserError where the version is live and nothing can come back: a person must decide.
     """
     codepipeline, pipeline = clients("codepipeline", settings.region), pipeline_of(settings)
@@ -66,7 +69,10 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
     places = served_in(number, live, before_this)
     others = [run for run in before_this if run.status in UNDER_WAY and (places or run.version == number)]
     for run in others:
-        stop(codepipeline, pipeline, run, f"Version {rejected} was rejected")
+        if run.has_shadow and run.version == number:
+            say(f"execution {run.id} takes version {rejected} out of production's shadow, and ends")
+        else:
+            stop(codepipeline, pipeline, run, f"Version {rejected} was rejected")
     if not places:
         stopped = " before it was deployed; its deployment is stopped" if others else ", which is not live"
         return Answer(None, f"version {rejected} was rejected{stopped}")
@@ -100,11 +106,15 @@ def served_in(number: str, live: Mapping[str, str], runs: Iterable[Run]) -> list
 
 
 def stop(codepipeline: CodePipelineClient, pipeline: str, run: Run, reason: str) -> None:
-    """Stop an execution after its running action; one that waits for an approver at once: nothing runs there."""
+    """Stop an execution after its running action; at once where nothing changes meanwhile.
+
+    That is where it waits for an approver, and where it counts what a shadow answers.
+    """
     say(f"stopping execution {run.id} (version {run.version or 'not known yet'}): {reason}")
+    abandon = run.approval or run.actions.get("TestShadow") == "InProgress"
     try:
         codepipeline.stop_pipeline_execution(
-            pipelineName=pipeline, pipelineExecutionId=run.id, abandon=run.approval, reason=reason
+            pipelineName=pipeline, pipelineExecutionId=run.id, abandon=abandon, reason=reason
         )
     except ClientError as error:
         if error.response["Error"]["Code"] not in STOPPED_ALREADY:

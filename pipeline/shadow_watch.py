@@ -1,10 +1,10 @@
 """The step TestShadow: what the candidate answers in production's shadow, beside the version that is live.
 
-It waits for the time of the shadow, or until each endpoint has had enough requests, and says what SageMaker counted of
-each variant in CloudWatch (requests, errors, latency), and on how many captured requests both answers agree. It judges
-nothing: the approver does, by the card. So a candidate that fails every request fails no step, and an account that
-cannot be asked is named. An endpoint whose shadow did not start is without it by itself: SageMaker takes such an update
-back. Then CheckShadow fails (shadow_gate.py). Only counts leave an account (captured.py).
+It waits for the time of the shadow, or until each endpoint has had enough requests or the version is rejected, and says
+what SageMaker counted of each variant in CloudWatch (requests, errors, latency), and on how many captured requests both
+answers agree. It judges nothing: the approver does, by the card. So a candidate that fails every request fails no step,
+and an account that cannot be asked is named. An endpoint whose shadow did not start is without it by itself: SageMaker
+takes such an update back. Then CheckShadow fails (shadow_gate.py). Only counts leave an account (captured.py).
 
 What the shadow runs may be another version than the approved one: a tag is pushed again, or a specification
 replaced, after the gate has looked. Then there is nothing to watch: the step ends at once, the record says what it was,
@@ -112,25 +112,32 @@ def places_of(manifest: Mapping[str, Any]) -> list[Place]:
 
 
 def observe(
-    places: list[Place], minutes: float, enough: int, become: Become, began: datetime, settle: float = SETTLE
+    places: list[Place],
+    minutes: float,
+    enough: int,
+    become: Become,
+    began: datetime,
+    settle: float = SETTLE,
+    ends: Callable[[], bool] = lambda: False,
 ) -> None:
     """Read what both variants answer until the time is over, or each endpoint has had enough; then what was counted.
 
     enough: requests at each endpoint, 0 for all the time
+    ends: whether the version has no business there any more
     """
-    pause, ends = POLL_SECONDS[0], time.monotonic() + minutes * MINUTE
+    pause, until = POLL_SECONDS[0], time.monotonic() + minutes * MINUTE
     most = max(LEAST, min(captured.MOST, TOGETHER // max(1, len(places))))
-    enough, no_longer = min(enough, most), ends + settle + LAST_LOOK
+    enough, no_longer = min(enough, most), until + settle + LAST_LOOK
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         while True:
-            over = time.monotonic() >= ends + settle
+            over = time.monotonic() >= until + settle or ends()
             asked = [one for one in places if not one.problem]
             list(pool.map(lambda one: tried(one, lambda: look(one, become, began, most, no_longer)), asked))
             if any(one.exchanged for one in places):
                 return
             if over or all(one.problem or (enough and one.compared >= enough) for one in places):
                 break
-            time.sleep(min(pause, max(0.1, ends + settle - time.monotonic())))
+            time.sleep(min(pause, max(0.1, until + settle - time.monotonic())))
             pause = min(pause * 1.5, POLL_SECONDS[1])
         list(pool.map(lambda one: tried(one, lambda: measure(one, become, began, settle)), places))
 
@@ -265,7 +272,7 @@ def watch(manifest: Mapping[str, Any], planned: Mapping[str, Any], become: Becom
     until = f"{minutes} minutes" + (f", or {enough:,} requests at each endpoint" if enough else "")
     say(f"{manifest['model_package']['arn']} is in production's shadow for {until}")
     if not (other := another(places, manifest)):
-        observe(places, minutes, enough, become, began)
+        observe(places, minutes, enough, become, began, ends=lambda: bool(another(places, manifest)))
         other = another(places, manifest)
     return {"exchanged": True, "why": other} if other else {"places": [one.document() for one in places]}
 

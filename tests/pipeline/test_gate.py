@@ -345,6 +345,13 @@ def test_a_rollback_to_what_was_let_through_needs_no_new_approval(world: World) 
     assert (world.decision["rollback_of"], world.decision["passed"]) == ("run-1", True)
 
 
+def test_a_rollback_waits_for_no_shadow(world: World) -> None:
+    """In an incident it could be hours. The shadow's execution finds another production then, and sets nothing back."""
+    rolled_back(world).shadow_of = "run-0"
+    world.decide(execution="run-2")
+    assert world.decision["passed"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

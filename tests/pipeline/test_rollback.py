@@ -9,7 +9,7 @@ from pipeline.console import UserError
 from pipeline.rollback import Answer
 from tests.support.deploy_repository import Repository
 from tests.support.fake_services import Fake, approval, deployed, package, registry, storage
-from tests.support.pipeline_history import OTHERS, STAGED, WAITING, WHOLE, pipeline
+from tests.support.pipeline_history import IN_SHADOW, OTHERS, STAGED, WAITING, WHOLE, pipeline
 
 
 class ARejection(Repository):
@@ -96,6 +96,28 @@ class ARejection(Repository):
         answer = self.after(2, {"staging": "1", "prod": "1"}, registry(package(1), package(2, "Rejected")), runs)
         self.assertEqual(self.stopped(), [("b", False)])
         self.assertEqual((answer.version and answer.version.number, answer.alone), (1, True))
+
+    def test_what_is_in_productions_shadow_takes_itself_out(self) -> None:
+        """Stopped, it would leave the rejected version there."""
+        known = registry(package(1), package(2, "Rejected"))
+        removed = {**IN_SHADOW, "RemoveShadow": "Succeeded"}
+        for watched, stopped in (
+            ({"DeployResourcesShadow": "InProgress"}, False),
+            (IN_SHADOW, False),
+            ({**IN_SHADOW, "PrepareRemoval": "Failed"}, False),
+            (removed, True),
+        ):
+            moving = ("b", "InProgress", "2", {**STAGED, **watched})
+            runs = pipeline(("own", "InProgress", "", {}), moving, ("a", "Succeeded", "1", WHOLE))
+            answer = self.after(2, {"staging": "2", "prod": "1"}, known, runs)
+            self.assertEqual((bool(self.stopped()), answer.alone), (stopped, True), watched)
+
+    def test_nobody_waits_for_the_shadow_of_another_version(self) -> None:
+        moving = ("b", "InProgress", "3", {**STAGED, **IN_SHADOW})
+        runs = pipeline(("own", "InProgress", "", {}), moving, ("a", "Succeeded", "1", WHOLE))
+        known = registry(package(1), package(2, "Rejected"), package(3))
+        self.after(2, {"prod": "2"}, known, runs)
+        self.assertEqual(self.stopped(), [("b", True)])
 
     def test_a_deployment_that_has_not_begun_is_stopped_and_nothing_else_happens(self) -> None:
         runs = pipeline(("own", "InProgress", "", {}), ("b", "InProgress", "2", OTHERS))

@@ -108,6 +108,21 @@ def test_it_does_not_wait_where_the_shadow_is_gone(monkeypatch: pytest.MonkeyPat
     assert places[0].gone
 
 
+def test_a_version_that_is_rejected_is_not_watched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.shadow_watch.time.sleep", lambda _: None)
+    answers = iter([False, False, True])
+    places = shadow_watch.places_of(MANIFEST)
+    clients = {
+        "s3": two_of_three().client(),
+        "cloudwatch": Fake(get_metric_statistics=counts),
+        "sagemaker": running(),
+    }
+    become: Any = lambda *_: clients.__getitem__  # noqa: E731
+    shadow_watch.observe(places, 240, 0, become, BEGAN, settle=0.0, ends=lambda: next(answers))
+    assert next(answers, None) is None
+    assert places[0].document()["compared"] == 3, "what was seen is counted"
+
+
 def test_counts_that_come_late_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = list[str]()
 

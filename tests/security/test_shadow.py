@@ -304,6 +304,27 @@ def test_the_next_version_is_a_shadow_again_and_a_push_beside_it_supersedes_noth
     deploying.give_approval(story, "Approved", "Equal answers")
     assert story.wait_for_stage("DeployProd") == "Succeeded"
     assert served_in_production(story) == version_arn(story, NEWEST)
+    story.execution_id = str(pushed)
+    deploying.give_approval(story, "Rejected", "The version is live by now", shadowing.APPROVAL)
+
+
+def test_a_version_that_is_rejected_in_productions_shadow_is_taken_out_before_anything_else(story: Story) -> None:
+    """Its execution takes it out and ends, and what comes back does not wait for the time of the shadow."""
+    register(story)
+    assert set_status(story, NEWEST + 1, "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    shadowing.let_in(story)
+    until(lambda: is_tested(story))
+    shadowed = story.execution_id
+    assert set_status(story, NEWEST + 1, "Rejected")
+    back, story.execution_id = story.execution_id, shadowed
+    assert story.wait_for_execution(shadowed) == "Failed"
+    assert ("ShadowProductionVariants" in endpoint(story), served_in_production(story)) == (
+        False, version_arn(story, NEWEST))  # fmt: skip
+    assert {one["actionName"]: one["status"] for one in story.actions()}["CheckShadow"] == "Succeeded"
+    story.execution_id = str(back)
+    deploying.give_approval(story, "Rejected", "Asked because of the settings that were pushed meanwhile")
+    assert served_in_production(story) == version_arn(story, NEWEST)
 
 
 def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:

@@ -10,6 +10,7 @@ from tests.support.fake_services import Fake
 OTHERS = {"Source": "Succeeded", "Build": "Succeeded"}
 STAGED = {**OTHERS, "DeployResourcesStaging": "Succeeded", "TestStaging": "Succeeded"}
 WHOLE = {**STAGED, "ApproveDeployment": "Succeeded", "DeployResourcesProd": "Succeeded", "TestProd": "Succeeded"}
+IN_SHADOW = {"DeployResourcesShadow": "Succeeded", "TestShadow": "InProgress"}
 WAITING = {**STAGED, "ApproveDeployment": "InProgress"}
 
 
