@@ -274,7 +274,7 @@ HOLDERS: dict[str, tuple[Place, str] | str] = {
     "TaskcatRole": (Place(SIXTY, TARGET, (("Purpose", "taskcat"),)), "TaskcatRole"),
 }
 # Templates that give a role of another one more.
-FURTHER = dict.fromkeys(("PipelineRole", "StageRole", "StageRole without an organization"), (THIRTEEN,))
+FURTHER = dict.fromkeys(("StageRole", "StageRole without an organization"), (THIRTEEN,))
 
 
 @dataclass(frozen=True)

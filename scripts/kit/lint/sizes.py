@@ -14,7 +14,7 @@ from scripts.kit.lint.files import files
 # settings once more; 20 has the roles of all. A state machine is one definition: 11 has the starter's.
 LIMITS = {
     ".py": 400,
-    "templates/11-": 550, "templates/12-": 825, "templates/13-": 630, "templates/15-": 520,
+    "templates/11-": 550, "templates/12-": 825, "templates/13-": 600, "templates/15-": 520,
     "templates/20-": 940, "templates/30-": 1260, "templates/40-": 680, "templates/50-": 1600, "templates/": 500,
 }  # fmt: skip
 
