@@ -300,6 +300,9 @@ def test_the_guides_template_captures_notices_and_the_stages_that_ended(story: S
     ]
 
 
+FORGED = ("payroll: deployed to production, version 9-p-1-prod-latency", f"{'x' * 60}-prod-latency")
+
+
 def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_one_of_staging_does_not(
     story: Story,
 ) -> None:
@@ -312,15 +315,21 @@ def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_o
         AlarmName=name, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
-    there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a column drifted")
+    there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a column drifted\n\nhttps://example.com")
+    for forged in FORGED:
+        there.put_metric_alarm(
+            AlarmName=forged, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
+            Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+        there.set_alarm_state(AlarmName=forged, StateValue="ALARM", StateReason="whatever")
     received = notices.received(story)
     for notice in received:
         jsonschema.validate(notice, notices.schema())
         assert (notice["stage"], notice["account"]) == ("prod", story.setting.targets["prod"])
         assert notice["project_id"] == story.project_id
     reasons = sorted((notice["notice"], notice["reason"]) for notice in received)
-    assert reasons == [("alarm", "errors for a minute"), ("drift", "a column drifted")]
-    there.delete_alarms(AlarmNames=[name])
+    assert reasons == [("alarm", "errors for a minute"), ("drift", "a column drifted https://example.com")]
+    there.delete_alarms(AlarmNames=[name, *FORGED])
 
 
 def test_only_the_role_of_a_production_accounts_rule_may_send_alarms(story: Story) -> None:
