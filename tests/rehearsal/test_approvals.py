@@ -311,17 +311,13 @@ def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_o
         there = story.owner(account).client("cloudwatch")
         there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="errors for a minute")
     name = f"{story.project_name}-{story.project_id}-prod-drift"  # of 50-endpoint.yaml, where a stage has a monitor
-    there.put_metric_alarm(
-        AlarmName=name, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )  # fmt: skip
-    there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a column drifted\n\nhttps://example.com")
-    for forged in FORGED:
+    raised = {name: "a column drifted\n\nhttps://example.com", **dict.fromkeys(FORGED, "whatever")}
+    for one, reason in raised.items():
         there.put_metric_alarm(
-            AlarmName=forged, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
-            Threshold=1, ComparisonOperator="GreaterThanThreshold",
+            AlarmName=one, Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
         )  # fmt: skip
-        there.set_alarm_state(AlarmName=forged, StateValue="ALARM", StateReason="whatever")
+        there.set_alarm_state(AlarmName=one, StateValue="ALARM", StateReason=reason)
     received = notices.received(story)
     for notice in received:
         jsonschema.validate(notice, notices.schema())
@@ -329,7 +325,7 @@ def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_o
         assert notice["project_id"] == story.project_id
     reasons = sorted((notice["notice"], notice["reason"]) for notice in received)
     assert reasons == [("alarm", "errors for a minute"), ("drift", "a column drifted https://example.com")]
-    there.delete_alarms(AlarmNames=[name, *FORGED])
+    there.delete_alarms(AlarmNames=[*raised])
 
 
 def test_only_the_role_of_a_production_accounts_rule_may_send_alarms(story: Story) -> None:

@@ -177,14 +177,19 @@ def test_answers_that_became_wrong_are_a_notice_of_drift_too(story: Story) -> No
     place = Watched(story, HOME)
     monitoring.label(place, "", "wrong", lambda true: f"{(float(true) + 1) % 3}")
     monitoring.execution(place, "", "CompletedWithViolations", of="q")
-    (notice,) = drifts(story, 1)
+    # The data drift in Ireland still, of which its alarm may tell once more.
+    notice = until(lambda: next((one for one in drifts(story, 1) if one["region"] == HOME), None))
     assert (notice["notice"], notice["action"]) == ("drift", f"{place.name('')}-quality")
-    assert (notice["region"], notice["data"]) == (HOME, place.captured)
-    third = until(lambda: len(trainings(story)) == 3 and trainings(story)[2])
-    assert third["given"]["CapturedData"] == place.captured
+    assert notice["data"] == place.captured
+
+    def begun() -> list[str]:
+        return [one["given"].get("CapturedData", "") for one in trainings(story)]
+
+    until(lambda: begun().count(place.captured) == 1)
     again = {"Source": notices.SOURCE, "DetailType": "Model Deployment Notice"}
     placeless = json.dumps({**notice, "data": ""})  # as of a stage that an earlier bundle deployed
     story.owner(story.setting.data_science).client("events").put_events(Entries=[{**again, "Detail": placeless}])
     story.until("everything to settle", story.idle)
-    assert len(trainings(story)) == 3
+    assert begun().count(place.captured) == 1
+    assert [one.partition(":")[0] for one in begun()] == ["none", *["s3"] * (len(begun()) - 1)]
     assert deliveries(story.cloud, failed=True) == []

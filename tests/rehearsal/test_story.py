@@ -230,6 +230,7 @@ def test_a_second_project_with_the_longest_name_lives_beside_the_first(story: St
 
 def test_publishing_again_writes_nothing(story: Story) -> None:
     requests = story.cloud.folder / "requests.jsonl"
+    story.until("everything to settle", story.idle)
     seen = len(requests.read_text().splitlines())
     story.command(
         story.engineer,

@@ -104,6 +104,7 @@ def test_make_doctor_finds_nothing_in_the_network_of_the_page(cloud: Cloud) -> N
     key = reader.ask(ACCOUNT, "kms", "DescribeKey", REGION, KeyId="alias/endpoint-data")["KeyMetadata"]
     facts: Any = SimpleNamespace(
         networks=[found],
+        projects=[],
         data_keys=[DataKey(ACCOUNT, REGION, Stage.STAGING, key)],
         settings=SimpleNamespace(
             endpoints=SimpleNamespace(data_bucket="account", data_key="alias/endpoint-data"),
@@ -113,7 +114,7 @@ def test_make_doctor_finds_nothing_in_the_network_of_the_page(cloud: Cloud) -> N
         account=DATA_SCIENCE,
     )
     checks = [getattr(networks, name) for name in vars(networks) if name.startswith("network_")]
-    assert len(checks) == 5
+    assert len(checks) == 6
     assert [place for check in (*checks, data_keys.data_key) for place in check(facts)] == []
 
 

@@ -35,7 +35,7 @@ TAKEN_APART = "AWS::SageMaker::ModelQualityJobDefinition"  # its Ref is an ARN, 
 
 def stand_in(template: templates.Template, name: str, attribute: str) -> str:
     """An attribute of a resource that nothing has made."""
-    apart = attribute == "Ref" and template.resources[name]["Type"] == TAKEN_APART
+    apart = attribute == "Ref" and template.resources.get(name, {}).get("Type") == TAKEN_APART
     return f"arn/{name}.{attribute}" if apart else f"{name}.{attribute}"
 
 

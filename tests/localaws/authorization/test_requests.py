@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +27,8 @@ TAGS = [{"Key": "team", "Value": "red"}]
 
 
 def call(service: str, operation: str, params: dict[str, Any], by: Principal = ROOT) -> Call:
-    return Call(None, by, service, operation, params, A, REGION, "id", HTTP)  # type: ignore[arg-type]
+    empty = SimpleNamespace(state=lambda kind, *_: kind())
+    return Call(empty, by, service, operation, params, A, REGION, "id", HTTP)  # type: ignore[arg-type]
 
 
 def arn(service: str, rest: str) -> str:

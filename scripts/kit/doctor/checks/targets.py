@@ -341,7 +341,8 @@ def tester_trust(facts: Snapshot, target: Target) -> dict[str, Any]:
         ("PipelineNamesProject", test, "sts:TagSession", no_more),
     ]
     if target.stage is Stage.STAGING:
-        found.append(("OwnTestsAskEndpoints", own_tests, both, {**named, **no_more}))
+        session = {"StringLikeIfExists": {"sts:RoleSessionName": "own-tests-*"}}
+        found.append(("OwnTestsAskEndpoints", own_tests, both, {**session, **named, **no_more}))
     statements = [
         {"Sid": sid, "Effect": "Allow", "Principal": who, "Action": action, "Condition": condition}
         for sid, who, action, condition in found
