@@ -16,7 +16,7 @@ from pipeline.console import counted, one_line
 from pipeline.metric_gates import plain
 from pipeline.report import Result
 from pipeline.settings import STAGES
-from pipeline.tables import Link, escape, linked, moment, table
+from pipeline.tables import Link, escape, linked, moment, table, who
 
 NAMED, FAILURES = 20, 100  # accounts that a line names before it is folded; failures that are shown
 STYLE = """
@@ -158,6 +158,7 @@ def about(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 def sources(card: Mapping[str, Any]) -> list[tuple[str, str | Link]]:
     """Where the version, the settings and this page come from. What a version or a commit says is its author's."""
     commit, links = card["commit"], card["links"]
+    report = "" if card.get("production_alone") else links.get("tests")
     origin = {name: value for name, value in card["origin"].items() if value != "none"}  # start.py's word for unknown
     job = origin.get("training-job", "").rpartition("/")[2]
     said = (
@@ -171,7 +172,7 @@ def sources(card: Mapping[str, Any]) -> list[tuple[str, str | Link]]:
         ("Its message", commit.get("message", "")),
         ("Its date", moment(commit.get("date", ""))),
         ("Pipeline execution", linked(card["execution"], links.get("execution"))),
-        ("Tests' report", linked("builds of the tests", links.get("tests")) if links.get("tests") else ""),
+        ("Tests' report", linked("builds of the tests", report) if report else ""),
         ("Made", moment(card["made"])),
         ("Hash of the deployment", card["manifest_sha256"]),
     )
@@ -346,7 +347,3 @@ def passed(checks: list[Result], names: Mapping[str, str]) -> str:
 def place_of(check: Result, names: Mapping[str, str]) -> str:
     account, _, region = check.place.partition("/")
     return f"{who(account, names)}, {region}"
-
-
-def who(account: str, names: Mapping[str, str]) -> str:
-    return f"{account} {names[account]}" if names.get(account) else account

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.console import counted, one_line
-from pipeline.tables import escape, moment, table
+from pipeline.tables import escape, moment, table, who
 
 HEADING = "<h2>In production's shadow</h2>"
 NAMED = 20  # endpoints that the card names
+ALLOWED = "MaximumModelLatencyMicroseconds"  # of production's stack
 
 
 def totals(found: Mapping[str, Any]) -> dict[str, int]:
@@ -104,6 +105,18 @@ def attention(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"in production's shadow other answers than version {number(found)} to {of}"
     if not total["compared"]:
         yield "in production's shadow no answer was compared"
+    if total["unasked"]:
+        yield f"in production's shadow {counted(total['unasked'], 'endpoint')} could not be read"
+    yield from slow(found, card["production"]["parameters"])
+
+
+def slow(found: Mapping[str, Any], production: Mapping[str, str]) -> Iterator[str]:
+    """The slowest endpoint whose latency would raise production's alarm (50-endpoint.yaml, Latency)."""
+    allowed = float(production.get(ALLOWED, "inf")) / 1000  # from microseconds
+    at = [(one["new"]["latency_ms"].get("99", 0.0), one) for one in found["places"] if "problem" not in one]
+    if at and (slowest := max(at, key=lambda one: one[0]))[0] > allowed:
+        where = f"{slowest[1]['account']}, {slowest[1]['region']}"
+        yield f"in production's shadow 99 % within {slowest[0]:,g} ms, and the alarm is at {allowed:,g} ms ({where})"
 
 
 def section(card: Mapping[str, Any]) -> str:
@@ -118,7 +131,7 @@ def section(card: Mapping[str, Any]) -> str:
         f"answer of it. {result(found).capitalize()}."
     )
     warning = "".join(f'<p class="bad">{escape(line)}</p>' for line in (*stale(card), *doubts(card)))
-    places = "".join(endpoint(one, number(found)) for one in found["places"][:NAMED])
+    places = "".join(endpoint(one, number(found), card["names"]) for one in found["places"][:NAMED])
     return f"{HEADING}{warning}<p>{escape(said)}</p>{places}{more(found)}"
 
 
@@ -127,9 +140,9 @@ def more(found: Mapping[str, Any]) -> str:
     return f'<p class="quiet">and {counted(left, "endpoint")} more, which the record has</p>' if left > 0 else ""
 
 
-def endpoint(one: Mapping[str, Any], beside: str) -> str:
-    """What both variants answered at an endpoint. beside: the number of the version that was live"""
-    name = f"{one['account']}, {one['region']}"
+def endpoint(one: Mapping[str, Any], beside: str, names: Mapping[str, str]) -> str:
+    """What both variants answered at an endpoint. beside: the number of the live version; names: of accounts"""
+    name = f"{who(one['account'], names)}, {one['region']}"
     if "problem" in one:
         return f'<h3>{escape(name)}</h3><p class="bad">Not read: {escape(one["problem"])}</p>'
     live, new = one["live"], one["new"]

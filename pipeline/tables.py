@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,10 @@ def moment(text: str) -> str:
         return f"{datetime.fromisoformat(text):%d %B %Y, %H:%M %Z}"
     except ValueError:
         return text
+
+
+def who(account: str, names: Mapping[str, str]) -> str:
+    return f"{account} {names[account]}" if names.get(account) else account
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ def test_the_first_sheet_of_paper_says_what_matters(browser: Browser) -> None:
         "report of a failure": ("Rehearsal failed", "What failed", "predicts 0.0 2.0 1.0, expected 0.0 2.0 2.0"),
         "card of an update": ("Staging passed: 8 checks", "Production: version 11 → 12", "$167.90", "+2.9%"),
         "card of failed tests": ("Staging failed: 1 of 9 checks", "not authorized to read", "$335.80"),
+        "card after a shadow in doubt": ("the shadow ran beside version 10", "1 endpoint could not be read", "500 ms"),
+        "card of production alone": ("No staging: nothing was tested before production", "6 golden payloads"),
         "console page": ("Publish 0.2.0-57d0c89e in the console", "1. Amazon S3", "5. The portfolio"),
     }.items():
         text = " ".join(paper(browser, DOCUMENTS[name])[0].split())

@@ -271,3 +271,21 @@ def test_counts_that_cannot_be_are_named(place: dict[str, Any], text: str) -> No
     ]
     forged = [f"what the shadow answered may be forged: {text} (222222222222, us-east-1)"] if text else []
     assert lines[:-2] == forged
+
+
+def test_a_slow_candidate_and_an_endpoint_that_was_not_read_are_named() -> None:
+    """Its alarm would roll the update back (50-endpoint.yaml, Latency)."""
+    place = {"account": "222222222222", "region": "us-east-1", "compared": 1, "agree": 1, "live": side(1)}
+    places = [{**place, "new": side(1) | {"latency_ms": {"50": 2.0, "99": slowest}}} for slowest in (400.0, 1204.5)]
+    found = {"live": "arn:1", "places": [*places, {"account": "3", "region": "r", "problem": "AccessDenied"}]}
+    said = {
+        allowed: list(
+            shadow_page.attention({
+                "shadow": found, "production": {"parameters": {"MaximumModelLatencyMicroseconds": allowed}},
+            })
+        )
+        for allowed in ("1204499", "1204500")
+    }  # fmt: skip
+    unread = "in production's shadow 1 endpoint could not be read"
+    slow = "in production's shadow 99 % within 1,204.5 ms, and the alarm is at 1,204.5 ms (222222222222, us-east-1)"
+    assert said == {"1204499": [unread, slow], "1204500": [unread]}

@@ -24,6 +24,7 @@ from tests.support.played import check_played, holders_of
 from tests.support.story_steps import configure, register, set_status, version_arn
 from tests.support.waiting import until
 
+CHECKS = 9  # of the tests of staging
 NEWEST = 4  # the version with which something goes wrong
 OWN_TESTS = "AmazonSageMakerServiceCatalogProductsMultiAccountOwnTestsRole"
 
@@ -131,6 +132,7 @@ def test_own_tests_read_nothing_that_production_captured(story: Story) -> None:
 
 
 def test_the_decision_to_deploy_keeps_what_the_approver_was_shown_of_the_shadow(story: Story) -> None:
+    assert deploying.read_tests(story, story.approver) == CHECKS, "the shadow's own report is read as staging's"
     deploying.give_approval(story, "Approved", "Equal answers")
     assert story.wait_for_execution(story.execution_id) == "Succeeded"
     shadowing.check_record(story)

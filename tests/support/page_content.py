@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.page import document
 from pipeline.report import Result
+from pipeline.shadow_page import attention, doubts, stale
 from scripts.kit.organization.members import Member
 from scripts.kit.publish import by_hand
 from scripts.kit.publish.catalog import WantedProduct
@@ -241,7 +242,8 @@ def card(**changes: Any) -> dict[str, Any]:
             "author": "ann",
         },
         "links": {
-            "execution": "https://console.aws.amazon.com/codesuite/codepipeline/pipelines/x/executions/y/timeline"
+            "execution": "https://console.aws.amazon.com/codesuite/codepipeline/pipelines/x/executions/y/timeline",
+            "tests": "https://console.aws.amazon.com/codesuite/codebuild/111111111111/projects/x/history",
         },
         "stages": {"staging": stage(1, 83.95, 83.95), "prod": stage(2, 167.9, 335.8)},
         "names": NAMES,
@@ -260,6 +262,29 @@ def checks(failed: bool = False) -> list[Result]:
         where = f"account {STAGING}, Region {REGION}, setosa"
         made[2] = Result(made[2].place, "setosa", failure=f"{where}: AccessDenied: not authorized to read {ARN}")
     return [*made, Result(f"{STAGING}/{REGION}", "own tests", skipped="the repository has none")]
+
+
+def shadowed() -> dict[str, Any]:
+    """What makes a card one of a shadow: one endpoint whose figures cannot be, and one that could not be read."""
+    counted: dict[str, Any] = {"requests": 120, "errors": 3, "latency_ms": {"50": 9.1, "95": 33.3, "99": 1204.5}}
+    live = {"requests": 41, "errors": 0, "latency_ms": {"50": 11.2, "95": 48.0, "99": 87.0}}
+    here = {"account": PROD, "captured": {"live": 41, "new": 120}, "left_out": 7, "unread": True}
+    shadow = {
+        "live": ARN.replace("/12", "/10"), "began": "2026-11-30T08:12:44+00:00", "at": "2026-11-30T09:12:44+00:00",
+        "places": [
+            {**here, "region": REGION, "compared": 40, "agree": 38, "live": live, "new": counted},
+            {"account": PROD, "region": "eu-west-1", "problem": "AccessDenied: the tester's role cannot be assumed"},
+        ],
+    }  # fmt: skip
+    production = {"ModelPackageName": ARN.replace("/12", "/11"), "MaximumModelLatencyMicroseconds": "500000"}
+    made = card(shadow=shadow, production={"parameters": production})
+    return made | {"first": [*stale(made), *doubts(made), *attention(made)]}
+
+
+def alone() -> dict[str, Any]:
+    """A card without staging."""
+    made = card(production_alone=True, checked={"now": {"payloads": 6, "own_tests": 1}})
+    return made | {"stages": {"prod": made["stages"]["prod"]}, "comparison": {}}
 
 
 def cards() -> dict[str, str]:
@@ -315,6 +340,8 @@ def cards() -> dict[str, str]:
             card(reason="version 13 was rejected: back to version 12", live="13", prod={"from": "13"}), checks()
         ),
         "card of failed tests": document(card(), checks(failed=True)),
+        "card after a shadow in doubt": document(shadowed(), checks()),
+        "card of production alone": document(alone(), []),
         "card of 60 new accounts": document(
             card(prod={"joined": [[f"{n:012}", REGION] for n in range(60)], "accounts": 60, "same": 0}), checks()
         ),
