@@ -6,6 +6,7 @@ import datetime
 import itertools
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -70,6 +71,35 @@ def test_the_changelog_is_in_order_and_its_newest_version_is_the_one_of_pyprojec
     tomorrow = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)
     assert CHANGELOG.startswith("# Changelog\n")
     assert problems(CHANGELOG, VERSION, tomorrow) == []
+
+
+def mixed_up(text: str) -> list[str]:
+    """What a merge left twice, or without its end: sentences that begin alike, entries without a full stop."""
+    entries = [" ".join(one.split())[2:] for one in re.split(r"^(?=- |#)", text, flags=re.MULTILINE) if one[:2] == "- "]
+    begin = Counter(part[:50] for one in entries for part in re.split(r"(?<=[.:;]) ", one) if len(part) >= 40)
+    return [*(one for one, times in begin.items() if times > 1), *(one for one in entries if not one.endswith("."))]
+
+
+def test_no_entry_is_there_twice_or_in_part() -> None:
+    assert mixed_up(CHANGELOG) == []
+
+
+ENTRY = """- Stages between staging and production: as many as the environment file names,
+  each with an approval where it asks for one. An installation without them stays as it is until then.
+"""
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ENTRY,
+        "- A new entry.\n  An installation without them stays as it is until then, and more.\n",
+        "- An entry that goes on\n",
+    ],
+)
+def test_an_entry_that_a_merge_left_twice_or_in_part_is_found(more: str) -> None:
+    assert mixed_up(ENTRY) == []
+    assert len(mixed_up(ENTRY + more)) >= 1
 
 
 GOOD = """# Changelog
