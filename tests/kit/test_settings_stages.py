@@ -56,7 +56,7 @@ def test_production_alone_beside_another_stage_is_refused_with_what_to_do() -> N
     unstaged = UNSTAGED[0].replace("    staging: staging\n", "").replace("  production: ou-ab12-prod2222\n", QA)
     message = complaint(f"{unstaged}production_alone: true\napproval: {{before: [qa]}}\n")
     assert f"units.qa: is 'ou-ab12-qaqa3333', {said}" in message
-    assert "approval.before[0]: 'qa' is not stages between staging and production" in message
+    assert "approval.before[0]: 'qa' is not a stage between staging and production" in message
     message = complaint(f"{UNSTAGED[0]}production_alone: true\nregions: {{staging: [us-east-1]}}\n")
     for key in ("regions.staging", "roles.suffix.staging"):
         assert f"{key}: is not a key of this file" in message

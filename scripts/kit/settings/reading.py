@@ -232,7 +232,7 @@ def read_target_roles(top: Section, administrator: Administrator) -> Literal["st
 
 def read_approval(section: Section, stages: Sequence[Stage]) -> Approval:
     four_eyes, optional = section.flag("four_eyes"), [stage for stage in stages if stage.between]
-    form = "stages between staging and production that units (or targets) names, such as [qa]"
+    form = "a stage between staging and production that units (or targets) names, such as qa"
     before = section.texts("before", "|".join(optional) or "(?!)", form)
     section.finish()
     return Approval(four_eyes, tuple(stage for stage in optional if stage in before))
@@ -294,7 +294,7 @@ def read_roles(section: Section, data_science: str, stages: Sequence[Stage]) -> 
     boundary_form = "the name of a policy, with its path where it has one, that is in every account"
     boundary = section.text("permissions_boundary", f"({BOUNDARY})?", boundary_form, default="")
     path = section.text("path", ROLE_PATH, "a path that begins and ends with a slash, such as /ml/", default="/")
-    form = "the roles or users that run `make publish`; `aws sts get-caller-identity` shows yours"
+    form = "a role or user that runs `make publish`, such as MLEngineer; `aws sts get-caller-identity` shows yours"
     publishers = section.texts("publishers", PUBLISHER, form, required=True)
     section.finish()
     check_accounts(section, "publishers", publishers, data_science)

@@ -104,7 +104,7 @@ def unit_above(units: Sequence[str]) -> str:
 
 
 def read_targets(section: Section, data_science: str, alone: bool) -> Targets:
-    form = 'account ids of 12 digits in quotes, such as "333333333333"'
+    form = 'an account id of 12 digits in quotes, such as "333333333333"'
 
     def read(stage: Stage) -> tuple[str, ...]:
         return section.texts(stage.key, ACCOUNT, form, required=True)
