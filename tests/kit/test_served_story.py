@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.outcome import taken
+from scripts.rehearsal import deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.story_steps import configure, follow, push, push_files, register, served, set_status
 
+BOUND = {"validation:merror": {"goal": "minimize", "bound": 0.01}}
 SETTINGS = {"MaximumClientErrorsPerMinute": "0", "BakeSeconds": "300"}
 
 
@@ -78,7 +81,7 @@ def outcome(story: Story, stage: str = "staging") -> dict[str, Any]:
     """The newest record of a stage."""
     s3, bucket = story.engineer.client("s3"), bucket_of(story)
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="record/outcomes/")["Contents"]
-    key = max((o for o in listed if f"/{stage}-" in o["Key"]), key=lambda o: o["LastModified"])["Key"]
+    key = max((o for o in listed if f"/{stage}-" in o["Key"]), key=taken)["Key"]
     found: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     return found
 
@@ -276,6 +279,50 @@ def test_a_failed_deployment_is_forgotten_when_the_former_settings_are_deployed(
     staging = next(one for one in status(story)["stages"] if one["name"] == "staging")
     assert staging["why"] == ""
     assert "ROLLBACK" not in command(story, "status")
+
+
+# -- metric gates --------------------------------------------------------------------------------
+
+
+def gated(story: Story, **gates: Any) -> str:
+    """Push gates; the id of the execution that it starts."""
+    config = {**json.loads(file(story, "prod-config.json")), "gates": gates}
+    return push(story, "prod-config.json", json.dumps(config)) or ""
+
+
+def stop_what_waits(story: Story) -> None:
+    """Executions that wait for an approver, before whom no other gets."""
+    codepipeline = story.engineer.client("codepipeline")
+    for one in story.executions():
+        if one["status"] == "InProgress":
+            id = one["pipelineExecutionId"]
+            codepipeline.stop_pipeline_execution(pipelineName=story.pipeline_name, pipelineExecutionId=id, abandon=True)
+
+
+def test_a_version_that_is_worse_than_a_gate_is_refused_with_its_figures_before_staging(story: Story) -> None:
+    before = sagemaker(story).describe_endpoint(EndpointName=endpoint(story))["LastModifiedTime"]
+    assert story.wait_for_execution(gated(story, metrics=BOUND)) == "Failed"
+    build = next(stage for stage in status(story)["pipeline"] if stage["name"] == "Build")
+    assert "validation:merror is 0.1, and at most 0.01" in build["why"]
+    assert sagemaker(story).describe_endpoint(EndpointName=endpoint(story))["LastModifiedTime"] == before
+
+
+def test_an_override_of_a_gate_is_read_first_and_a_version_that_was_let_through_is_not_judged_again(
+    story: Story,
+) -> None:
+    stop_what_waits(story)
+    override = {"version": 2, "reason": "a bound of next year"}
+    assert follow(story, gated(story, metrics=BOUND, override=override), approve=None) == "Succeeded"
+    deploying.approval_token(story, story.approver.client("codepipeline"))
+    s3, bucket = story.cloud.root(story.setting.data_science, story.region).client("s3"), bucket_of(story)
+    key = story.card_key(story.approver).replace(".html", ".json")
+    first = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["first"][0]
+    because = 'let through because "a bound of next year"'
+    assert first == f"it does not pass the metric gates: validation:merror 0.1; {because}"
+    deploying.give_approval(story, "Approved", "so be it")
+    assert story.wait_for_execution(story.execution_id) == "Succeeded", story.diagnosis()
+    assert served(story) == {"staging": 2, "prod": 2}
+    assert follow(story, gated(story, metrics=BOUND), approve=None) == "Succeeded", "it is judged again"
 
 
 def file(story: Story, path: str) -> str:

@@ -95,7 +95,7 @@ def test_the_record_holds_every_endpoint_and_what_failed_there() -> None:
 
 
 def test_the_newest_record_of_a_stage_is_read_alone() -> None:
-    keys = {"run-2/staging-9.json": 1, "run-1/staging-10.json": 2, "run-1/prod-11.json": 3}
+    keys = {"run-3/staging-8.json": 1, "run-2/staging-9.json": 2, "run-1/staging-10.json": 2, "run-1/prod-11.json": 3}
     listed = [
         {"Key": f"record/outcomes/{key}", "LastModified": datetime(2026, 1, day, tzinfo=UTC)}
         for key, day in keys.items()

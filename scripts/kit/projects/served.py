@@ -166,7 +166,7 @@ def recorded(s3: S3Client, project: Project, stage: Stage, owner: str) -> Outcom
         named = [item for item in listed if item["Key"].rsplit("/", 1)[1].startswith(f"{stage}-")]
         if not named:
             return Outcome()
-        newest = max(named, key=lambda item: (item["LastModified"], item["Key"]))
+        newest = max(named, key=taken)
         answer = if_there(s3.get_object, Bucket=project.bucket, Key=newest["Key"], ExpectedBucketOwner=owner)
         return read(read_json(answer["Body"].read())) if answer else Outcome()
     except ClientError as error:
@@ -175,6 +175,12 @@ def recorded(s3: S3Client, project: Project, stage: Stage, owner: str) -> Outcom
         raise
     except (ValueError, KeyError, TypeError, AttributeError):
         return Outcome()  # no record of the kit's pipeline: the bucket's policy lets no other principal write one
+
+
+def taken(item: Mapping[str, Any]) -> tuple[Any, int, str]:
+    """As in pipeline/outcome.py: S3's time has no parts of a second, so the build's number orders then"""
+    build = str(item["Key"]).rsplit("-", 1)[1]
+    return item["LastModified"], len(build), build
 
 
 def read(document: Mapping[str, Any]) -> Outcome:
