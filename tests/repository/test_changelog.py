@@ -76,7 +76,7 @@ def test_the_changelog_is_in_order_and_its_newest_version_is_the_one_of_pyprojec
 def mixed_up(text: str) -> list[str]:
     """What a merge left twice, or without its end: sentences that begin alike, entries without a full stop."""
     entries = [" ".join(one.split())[2:] for one in re.split(r"^(?=- |#)", text, flags=re.MULTILINE) if one[:2] == "- "]
-    begin = Counter(part[:50] for one in entries for part in re.split(r"(?<=[.:;]) ", one) if len(part) >= 40)
+    begin = Counter(part[:50] for one in entries for part in re.split(r"(?<=[.:;]) ", one) if part[40:])
     return [*(one for one, times in begin.items() if times > 1), *(one for one in entries if not one.endswith("."))]
 
 
