@@ -12,9 +12,12 @@ stays asynchronous: aws/sagemaker-python-sdk#3124.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Set
+from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -203,6 +206,9 @@ def office_hours(values: Mapping[str, str]) -> Broken:
     start, end = values["OfficeHoursStart"], values["OfficeHoursEnd"]
     if values["EndpointKind"] in ("serverless", "batch") or values["MaximumInstanceCount"] == "0" or not (start or end):
         return
+    if (zone := values["OfficeHoursTimezone"]) and zone not in zones():
+        alike = get_close_matches(zone, zones(), 1, 0.6) or ["Europe/Zurich"]
+        yield "OfficeHoursTimezone", f'no time zone of IANA has this name. Write one, such as "{alike[0]}"'
     if not start or not end:
         missing, example = ("OfficeHoursEnd", "19") if start else ("OfficeHoursStart", "7")
         yield missing, f'office hours have a start and an end. Write both, such as "cron(0 {example} ? * MON-FRI *)"'
@@ -219,6 +225,12 @@ def office_hours(values: Mapping[str, str]) -> Broken:
             f'than the other, such as "{least + 1}"'
             + (", and at least as much as MaximumInstanceCount" if least >= most else ""),
         )
+
+
+@cache
+def zones() -> tuple[str, ...]:
+    """The names of IANA's time zones, of tzdata 2025b (Application Auto Scaling API Reference, PutScheduledAction)."""
+    return tuple(json.loads(Path(__file__).with_name("timezones.json").read_text(encoding="utf-8")))
 
 
 def machines(values: Mapping[str, str]) -> Broken:

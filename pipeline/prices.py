@@ -75,10 +75,10 @@ class Prices:
         named = [f"AWS's price list of {max(self.days)}"] if self.days else []
         if self.used_table or not named:
             why = f" (AWS's price list could not be read: {self.problem})" if self.problem else ""
-            named.append(f"the table of the deploy repository of {self.table['as_of']}{why}")
+            named.append(f"the kit's table of {self.table['as_of']}{why}")
         return (
             f"US dollars for {HOURS} hours a month on demand, by {' and '.join(named)}. "
-            "Savings plans, autoscaling, storage, transfer and alarms are not in it."
+            "Savings plans, instances that a load adds or takes away, storage, transfer and alarms are not in it."
         )
 
 

@@ -1,4 +1,4 @@
-"""What an account of the rehearsal has for its endpoints beside roles: a bucket for data, and a VPC without internet.
+"""What an account of the rehearsal has for its endpoints beside roles: a bucket for data, keys, a VPC without internet.
 
 The VPC is as docs/guides/vpc-without-internet.md asks for one: two subnets in two zones, a group that lets HTTPS out to
 Amazon S3 alone, S3 by a gateway endpoint whose policy names the buckets, and the three parameters by which a stage's
@@ -31,6 +31,11 @@ def make_data_bucket(s3: Any, account: str, region: str) -> None:
     """The bucket of captured data and of requests through S3, by the name that "account" stands for in settings."""
     place = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
     s3.create_bucket(Bucket=f"endpoint-data-{account}-{region}", **place)
+
+
+def make_key(kms: Any, alias: str) -> None:
+    """A key with KMS's default policy, by its alias."""
+    kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
 
 
 def make_network(administrator: Session, buckets: Sequence[str] = ("*",), named: bool = True) -> Made:

@@ -142,7 +142,7 @@ class TheCard(Repository):
         self.assertEqual(prices.hourly(REGION, "ml.m5.large"), 0.115)
         self.assertIsNone(prices.hourly(REGION, "ml.x9.huge"))
         named = prices.sources()
-        self.assertRegex(named, r"price list of 2027-01-02 and the table of the deploy repository of 20\d\d-")
+        self.assertRegex(named, r"price list of 2027-01-02 and the kit's table of 20\d\d-")
 
     def test_a_list_that_cannot_be_read_is_asked_once_and_the_card_says_why(self) -> None:
         asked: Any = price_list()

@@ -121,6 +121,10 @@ ROWS = (
         "OfficeHoursTimezone", "CET", "empty, or the IANA name of a time zone", "Europe/Zurich",
         **{**HOURS, **MORNING, **SCALED},
     ),
+    setting(
+        "OfficeHoursTimezone", "Europe/Zuerich", "no time zone of IANA has this name", "Europe/Zurich",
+        **{**HOURS, **MORNING, **SCALED},
+    ),
     together("OfficeHoursInstanceCount", "0", "a whole number from 1", "2"),
     together("TargetBacklogPerInstance", "many", "a whole number from 1", "5"),
     setting("ContainerStartupHealthCheckTimeoutInSeconds", "59", "empty, or seconds from 60 to 3600", "900"),
@@ -185,6 +189,7 @@ ROWS = (
     ),
     together("MaximumDrift", "0.3", "no effect where MonitorHours is", "24"),
     together("MonitorQualityMetric", "none", "a monitor of model quality needs a metric", "accuracy", **QUALITY),
+    setting("MonitorQualityMetric", "accurracy", "no monitor measures it", "accuracy", **QUALITY),
     together("MonitorQualityBound", "", "the alarm needs a bound", "0.9", **QUALITY),
     together("MonitorQualityWindowHours", "24,48", "Write the larger number first", "72,48", **QUALITY),
     together("MonitorQualityWindowHours", "72,48", "no effect where MonitorQualityHours is", "24"),
@@ -311,7 +316,7 @@ def test_a_wrong_setting_is_refused_with_file_path_value_rule_and_example(tmp_pa
 
 def test_every_setting_is_wrong_in_a_row_and_the_rows_are_counted() -> None:
     assert {row.path.removeprefix("Parameters.") for row in ROWS} >= DECLARED.keys() - set(WRITTEN_HERE)
-    assert len(ROWS) == 131
+    assert len(ROWS) == 133
 
 
 @pytest.mark.parametrize(

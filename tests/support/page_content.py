@@ -248,7 +248,7 @@ def card(**changes: Any) -> dict[str, Any]:
         "stages": {"staging": stage(1, 83.95, 83.95), "prod": stage(2, 167.9, 335.8)},
         "names": NAMES,
         "prices": "US dollars for 730 hours a month on demand, by AWS's price list of 2026-11-02. Savings plans, "
-        "autoscaling, storage, transfer and alarms are not in it.",
+        "instances that a load adds or takes away, storage, transfer and alarms are not in it.",
     }
     of_stages = {name: changes.pop(name, {}) for name in ("staging", "prod")}
     made["stages"] = {name: made["stages"][name] | of_stages[name] for name in made["stages"]}

@@ -232,7 +232,7 @@ def read_target_roles(top: Section, administrator: Administrator) -> Literal["st
 
 def read_approval(section: Section, stages: Sequence[Stage]) -> Approval:
     four_eyes, optional = section.flag("four_eyes"), [stage for stage in stages if stage.between]
-    form = "a stage between staging and production that units (or targets) names, such as qa"
+    form = "a stage between staging and production that units (or targets) names. Name it there, or leave it out here"
     before = section.texts("before", "|".join(optional) or "(?!)", form)
     section.finish()
     return Approval(four_eyes, tuple(stage for stage in optional if stage in before))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pipeline import combinations, metric_gates, settings
+from pipeline import combinations, metric_gates, removal, settings
 from pipeline.card import costs
 from pipeline.documents import differences, read_document
 from pipeline.page import money
@@ -85,7 +85,10 @@ def stage_changes(before: settings.Stage, after: settings.Stage, prices: Prices)
         for name, one in settings.template_parameters(ROOT / STAGE).items()
         if name not in settings.WRITTEN_HERE
     }
-    old, new = ({**combinations.effective(stage.parameters, known), **gates_of(stage)} for stage in (before, after))
+    old, new = (
+        {**combinations.effective(stage.parameters, known), **gates_of(stage), **removal_of(stage)}
+        for stage in (before, after)
+    )
     places = [{("each", region) for region in stage.regions} for stage in (before, after)]
     return {
         "settings": setting_changes(old, new),
@@ -98,6 +101,10 @@ def gates_of(stage: settings.Stage) -> dict[str, str]:
     """The metric gates of a stage by their dotted names, as text."""
     given = stage.config.get(metric_gates.KEY)
     return {name: str(value) for name, value in flat(given, f"{metric_gates.KEY}.")} if isinstance(given, dict) else {}
+
+
+def removal_of(stage: settings.Stage) -> dict[str, str]:
+    return {removal.KEY: "true"} if removal.asked(stage.config) else {}
 
 
 def setting_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -14,25 +14,36 @@ from typing import Any
 from localaws.services.ecr.images import IMAGE, MANIFEST, PULL
 from scripts.kit.console import say
 from scripts.kit.names import model_bucket
-from scripts.rehearsal.network import make_data_bucket, make_network
+from scripts.rehearsal.network import make_data_bucket, make_key, make_network
 from scripts.rehearsal.story import Story
-from scripts.rehearsal.teams.repositories import IN_A_BUCKET, IN_A_VPC, OWN, TRAINING, read_toml
+from scripts.rehearsal.teams.repositories import (
+    DATA_KEY,
+    IN_A_BUCKET,
+    IN_A_VPC,
+    OWN,
+    TRAINING,
+    VOLUME_KEY,
+    read_toml,
+)
 
 
 def environment(story: Story) -> str:
     """The section of the environment file that allows it; "" for none."""
     bucket = f"  data_bucket: {OWN}\n" if story.repositories.uses(IN_A_BUCKET) else ""
     vpc = "  vpc: true\n" if story.repositories.uses(IN_A_VPC) else ""
-    return f"endpoints:\n{bucket}{vpc}" if bucket or vpc else ""
+    key = "".join(f"  data_key: {alias}\n" for alias in story.repositories.values(DATA_KEY)[:1])
+    return f"endpoints:\n{bucket}{key}{vpc}" if bucket or key or vpc else ""
 
 
 def prepare(story: Story) -> None:
-    """Make the buckets, the parameters and the image, as each account's administrator."""
+    """Make the buckets, the keys, the parameters and the image, as each account's administrator."""
     push_image(story)
     bucket, vpc = story.repositories.uses(IN_A_BUCKET), story.repositories.uses(IN_A_VPC)
     for account in story.setting.targets.values():
         for region in dict.fromkeys((story.region, *story.regions)):
             root = story.cloud.root(account, region)
+            for alias in story.repositories.values(DATA_KEY, VOLUME_KEY):
+                make_key(root.client("kms"), alias)
             if bucket:
                 make_data_bucket(root.client("s3"), account, region)
             if vpc:

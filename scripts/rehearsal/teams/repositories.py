@@ -28,6 +28,7 @@ LARGEST_FILE = 6 * 1024 * 1024  # bytes (CodeCommit User Guide, "Quotas": a file
 MOST_FILES = 2_000  # a checkout that has more holds an environment or a cache
 IN_A_VPC = ("VpcSubnetIds", "VpcSecurityGroupIds")
 IN_A_BUCKET = ("DataCaptureS3Uri", "AsyncOutputS3Uri")
+DATA_KEY, VOLUME_KEY = "DataKmsKeyId", "VolumeKmsKeyId"  # aliases that each account has a key for
 OWN = "account"  # stands for what is the account's own
 
 
@@ -46,6 +47,11 @@ class Repositories:
     def uses(self, names: Sequence[str]) -> bool:
         """Whether a stage has one of these settings."""
         return any(stage.parameters.get(name) for stage in self.stages.values() for name in names)
+
+    def values(self, *names: str) -> tuple[str, ...]:
+        """What the stages write for these settings, each value once."""
+        given = (stage.parameters.get(name, "") for stage in self.stages.values() for name in names)
+        return tuple(dict.fromkeys(filter(None, given)))
 
 
 def read(

@@ -31,6 +31,8 @@ def change(tmp_path: Path) -> Path:
     }
     config["gates"] = {"metrics": {"auc": {"goal": "maximize"}}}
     (folder / "prod-config.json").write_text(json.dumps(config))
+    staging = json.loads((folder / "staging-config.json").read_text())
+    (folder / "staging-config.json").write_text(json.dumps({**staging, "remove_after_production": True}))
     golden = folder / "tests/golden-payloads.json"
     document = json.loads(golden.read_text())
     document["payloads"][0] = PROBE
@@ -55,7 +57,7 @@ def test_settings_regions_cost_payloads_and_the_training_are_compared(change: Pa
     hourly = json.loads((ROOT / "pipeline/prices.json").read_text())["regions"]["us-east-1"]["ml.m5.xlarge"]
     cost = {"before": None, "after": round(hourly * 2 * 730, 2), "unknown": ["no price of ml.m5.large in eu-west-1"]}
     assert production["cost"] == cost
-    assert staging["settings"] == []
+    assert staging["settings"] == [{"name": "remove_after_production", "old": None, "new": "true"}]
     assert staging["cost"]["before"] == staging["cost"]["after"]
     assert found["deploy"]["payloads"] == {"added": [PROBE["name"]], "removed": ["setosa"], "changed": []}
     assert found["training"]["settings"] == [{"name": "hyperparameters.num_round", "old": 20, "new": 30}]
@@ -96,6 +98,7 @@ def test_a_short_story_with_a_changed_setting_and_a_changed_payload(
         "Parameters": {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "BakeSeconds": "240"}
     }
     config["Parameters"] |= {"DataCaptureS3Uri": "account", "VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
+    config["Parameters"] |= {"DataKmsKeyId": "alias/endpoint-data", "VolumeKmsKeyId": "alias/volumes"}
     (change / "staging-config.json").write_text(json.dumps(config))
     before = {path: path.stat().st_mtime_ns for path in change.rglob("*")}
     out = tmp_path / "out"
@@ -105,7 +108,8 @@ def test_a_short_story_with_a_changed_setting_and_a_changed_payload(
     assert summary["outcome"] == "stopped early"
     assert [c["name"] for c in summary["chapters"]][-1] == "production"
     changed = summary["changes"]["deploy"]["stages"]["staging"]["settings"]
-    assert [one["name"] for one in changed] == ["BakeSeconds", "DataCaptureS3Uri", "InstanceType", *VPC]
+    keys = ["DataKmsKeyId", "InstanceType", "VolumeKmsKeyId"]
+    assert [one["name"] for one in changed] == sorted(["BakeSeconds", "DataCaptureS3Uri", *keys, *VPC])
     assert "| `staging` | `BakeSeconds` |" in (out / "changes.md").read_text()
     logs = [path.read_text() for path in (out / "builds").rglob("*.log")]
     assert any(f"ok  333333333333/us-east-1  {PROBE['name']}" in log for log in logs), "TestStaging sent the payload"
