@@ -27,6 +27,7 @@ from tests.support.roles import EVERYTHING, make_role, policy_document
 PAGE = (ROOT / "docs/guides/vpc-without-internet.md").read_text(encoding="utf-8")
 DATA_SCIENCE, ACCOUNT, REGION = "111111111111", "222222222222", "us-east-1"
 MODELS, DATA = f"sagemaker-multi-account-models-{DATA_SCIENCE}-{REGION}", f"endpoint-data-{ACCOUNT}-{REGION}"
+FILE = "file://policy.json"  # the policy of the page
 # What a person puts in, by the member of the answers that has it; where several answers do, in their order.
 FILLED = {
     "VPC_ID": "VpcId", "FIRST_SUBNET_ID": "SubnetId", "SECOND_SUBNET_ID": "SubnetId", "ROUTE_TABLE_ID": "RouteTableId",
@@ -75,8 +76,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def follow(person: Session) -> None:
     """Type the page's commands in their order, with the policy of the page and the ids that they print."""
     policy, answers = shlex.quote(block("The policy of the S3 endpoint", "json")), list[Any]()
-    for line in commands("## Make it", "Then name the network", "give the bucket that key as its default"):
-        typed = line.replace("POLICY", policy) if line.endswith(" POLICY") else line
+    for line in commands("## Make it", "Then name the network", "that key as its default"):
+        typed = line.replace(FILE, policy) if line.endswith(f" {FILE}") else line
         for word in set(re.findall(r"[A-Z]+(?:_[A-Z]+)+", line)) & FILLED.keys():
             found = list(dict.fromkeys(value for one in answers for value in values(one, FILLED[word])))
             at = 1 if word.startswith("SECOND") else 0
