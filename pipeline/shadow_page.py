@@ -10,6 +10,7 @@ from pipeline.tables import escape, moment, table, who
 
 HEADING = "<h2>In production's shadow</h2>"
 NAMED = 20  # endpoints that the card names
+OPEN = "Production's own container is not isolated (EnableNetworkIsolation): it could have written over these answers."
 ALLOWED = "MaximumModelLatencyMicroseconds"  # of production's stack
 
 
@@ -131,6 +132,8 @@ def section(card: Mapping[str, Any]) -> str:
         f"answer of it. {result(found).capitalize()}."
     )
     warning = "".join(f'<p class="bad">{escape(line)}</p>' for line in (*stale(card), *doubts(card)))
+    if card["production"]["parameters"].get("EnableNetworkIsolation") != "true":
+        warning += f'<p class="quiet">{escape(OPEN)}</p>'
     places = "".join(endpoint(one, number(found), card["names"]) for one in found["places"][:NAMED])
     return f"{HEADING}{warning}<p>{escape(said)}</p>{places}{more(found)}"
 

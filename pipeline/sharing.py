@@ -21,10 +21,11 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
+from pipeline.frozen import etag_of_object
 from pipeline.live import parameters_of
 from pipeline.registry import MISSING, Version
 from pipeline.settings import Settings
-from pipeline.specification import prefixes_of
+from pipeline.specification import AGAIN, prefixes_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -61,14 +62,12 @@ def share(clients: Clients, manifest: Mapping[str, Any], stage: str) -> None:
         arn = package["regions"][region]
         before = [one[region] for one in live if region in one]
         share_group(clients("sagemaker", region), package["group"], stage, accounts, [*before, arn])
-        for artifact in package["artifacts"]:
+        for artifact in (package if region == home else package["copies"][region])["artifacts"]:
             bucket, _, key = artifact["url"].removeprefix("s3://").partition("/")
-            if region == home and bucket != model_bucket(account, home):
+            if bucket == model_bucket(account, region):
+                tag_object(clients("s3", region), bucket, key, artifact["etag"], TAGS[stage])
+            else:
                 say(f"{artifact['url']} is not in the kit's model bucket: its own bucket decides who may read it")
-                continue
-            s3, where = clients("s3", region), model_bucket(account, region)
-            for one in keys_beneath(s3, where, key):  # an artifact may be a prefix, whose objects are one model
-                tag_object(s3, where, one, TAGS[stage])
 
 
 def model_bucket(account: str, region: str) -> str:
@@ -142,21 +141,29 @@ def check_kinds(settings: Settings, version: Version) -> None:
                 )
 
 
-def keys_beneath(s3: S3Client, bucket: str, key: str) -> list[str]:
-    """The object of this key, or all beneath it."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-    found = [item["Key"] for page in pages for item in page.get("Contents", [])]
-    return [one for one in found if one == key or one.startswith(f"{key.removesuffix('/')}/")]
+def tag_object(s3: S3Client, bucket: str, key: str, etag: str, name: str) -> None:
+    """The object that Build found, with one more tag; what it carries besides stays. UserError for another object.
 
-
-def tag_object(s3: S3Client, bucket: str, key: str, name: str) -> None:
-    """The object with one more tag; what it carries besides stays."""
-    tags = s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
-    if any(tag["Key"] == name and tag["Value"] == SHARED for tag in tags):
+    Nothing else is shared: neither what is written under its key meanwhile nor what is below it. The tags are those
+    of a version (GetObjectTagging, VersionId), which is the one that Build found where the ETag is still the same
+    afterwards: no former version becomes the newest again, since a copy of it has another ETag (frozen.py).
+    """
+    url = f"s3://{bucket}/{key}"
+    try:
+        found = s3.get_object_tagging(Bucket=bucket, Key=key)
+    except ClientError as error:
+        raise UserError(
+            f"the artifact {url} cannot be shared ({error.response['Error']['Code']}): it was deleted, or the role may "
+            f"not tag it. {AGAIN}"
+        ) from error
+    if etag_of_object(s3, url) != etag:
+        raise UserError(f"the artifact {url} is not shared: it was written again since Build found it. {AGAIN}")
+    if any(tag["Key"] == name and tag["Value"] == SHARED for tag in found["TagSet"]):
         return
-    others = [tag for tag in tags if tag["Key"] != name]
-    say(f"sharing s3://{bucket}/{key}: {name}")
-    s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [*others, {"Key": name, "Value": SHARED}]})
+    others = [tag for tag in found["TagSet"] if tag["Key"] != name]
+    say(f"sharing {url}: {name}")
+    tags: Any = {"TagSet": [*others, {"Key": name, "Value": SHARED}]}
+    s3.put_object_tagging(Bucket=bucket, Key=key, VersionId=found["VersionId"], Tagging=tags)
 
 
 # -- the model package -------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import unittest
 from types import SimpleNamespace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pipeline import sharing
 from pipeline.console import UserError
 from pipeline.registry import read_version
@@ -182,43 +184,44 @@ class TheArtifact(unittest.TestCase):
         with self.assertRaisesRegex(UserError, "prod-config.json asks for one. Register it with ModelDataUrl, or"):
             self.of_source(f"{folder}weights.bin", "S3Object", EndpointKind="serverless")
 
-    def test_a_tag_is_added_once_and_the_others_stay(self) -> None:
+    def test_a_tag_is_added_once_to_the_version_that_build_found_and_the_others_stay(self) -> None:
         other = {"Key": "cost", "Value": "team"}
-        s3: Any = Fake(get_object_tagging={"TagSet": [other]}, put_object_tagging={})
-        sharing.tag_object(s3, BUCKET, "k", sharing.TAGS["staging"])
+        there = {"list_objects_v2": {"Contents": [{"Key": "k", "ETag": '"e"'}]}}
+        s3: Any = Fake(get_object_tagging={"TagSet": [other], "VersionId": "v"}, put_object_tagging={}, **there)
+        sharing.tag_object(s3, BUCKET, "k", "e", sharing.TAGS["staging"])
         (put,) = s3.called("put_object_tagging")
         tag = {"Key": "sagemaker-multi-account-staging", "Value": "true"}
-        self.assertEqual(put, {"Bucket": BUCKET, "Key": "k", "Tagging": {"TagSet": [other, tag]}})
-        tagged: Any = Fake(get_object_tagging={"TagSet": [tag, other]})
-        sharing.tag_object(tagged, BUCKET, "k", sharing.TAGS["staging"])
+        self.assertEqual(put, {"Bucket": BUCKET, "Key": "k", "VersionId": "v", "Tagging": {"TagSet": [other, tag]}})
+        tagged: Any = Fake(get_object_tagging={"TagSet": [tag, other], "VersionId": "v"}, **there)
+        sharing.tag_object(tagged, BUCKET, "k", "e", sharing.TAGS["staging"])
 
-
-class Pages:
-    """A client whose lists have two pages."""
-
-    def get_paginator(self, operation: str) -> Any:
-        pages = [{"Contents": [{"Key": "m/1"}]}, {"Contents": [{"Key": "m/2"}, {"Key": "m-other"}]}]
-        return SimpleNamespace(paginate=lambda **_: pages)
-
-
-class TheObjects(unittest.TestCase):
-    def test_those_of_every_page_are_the_artifacts(self) -> None:
-        client: Any = Pages()
-        self.assertEqual(sharing.keys_beneath(client, BUCKET, "m"), ["m/1", "m/2"])
+    def test_an_object_that_was_written_again_or_deleted_is_not_shared(self) -> None:
+        there = {"list_objects_v2": {"Contents": [{"Key": "k", "ETag": '"another"'}]}}
+        s3: Any = Fake(get_object_tagging={"TagSet": [], "VersionId": "v"}, **there)
+        with self.assertRaisesRegex(UserError, "it was written again since Build found it"):
+            sharing.tag_object(s3, BUCKET, "k", "e", sharing.TAGS["prod"])
+        gone: Any = Fake(get_object_tagging=ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObjectTagging"))
+        with self.assertRaisesRegex(UserError, r"cannot be shared \(NoSuchKey\)"):
+            sharing.tag_object(gone, BUCKET, "k", "e", sharing.TAGS["prod"])
 
 
 class TheStage(unittest.TestCase):
     def test_it_is_shared_in_its_own_regions_with_its_own_accounts_and_with_what_is_live(self) -> None:
-        copy, buckets = VERSIONS.replace(REGION, IRELAND), {BUCKET, BUCKET.replace(REGION, IRELAND)}
-        parts = [ARTIFACT.partition(f"{BUCKET}/")[2], "Iris-p-1/models/large/1", "Iris-p-1/models/larger/1"]
+        copy, there = VERSIONS.replace(REGION, IRELAND), BUCKET.replace(REGION, IRELAND)
+        keys = [ARTIFACT.partition(f"{BUCKET}/")[2], "Iris-p-1/models/large.bin"]
+        copied = [{"url": f"s3://{there}/{key}", "etag": "copied"} for key in keys]
 
-        def beneath(Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803  # the API's names
-            return [{"Contents": [{"Key": key} for key in parts if Bucket in buckets and key.startswith(Prefix)]}]
+        def listed(Bucket: str, Prefix: str, **_: Any) -> Any:  # noqa: N803  # the API's names
+            return {"Contents": [{"Key": Prefix, "ETag": '"copied"' if Bucket == there else '"first"'}]}
 
         manifest = {
             "model_package": {
                 "arn": f"{VERSIONS}/3", "group": "Iris", "regions": {REGION: f"{VERSIONS}/3", IRELAND: f"{copy}/9"},
-                "artifacts": [{"url": url} for url in (ARTIFACT, LARGE, "s3://elsewhere/second.tar.gz")],
+                "artifacts": [
+                    *({"url": f"s3://{BUCKET}/{key}", "etag": "first"} for key in keys),
+                    {"url": "s3://elsewhere/second.tar.gz", "etag": "unasked"},
+                ],
+                "copies": {IRELAND: {"artifacts": copied}},
             },
             "stages": {
                 "staging": {"accounts": [{"id": "333333333333"}], "regions": [REGION], "stack_set_name": "s-staging"},
@@ -230,7 +233,7 @@ class TheStage(unittest.TestCase):
         for region in (REGION, IRELAND):
             clients["sagemaker", region] = registry()
             clients["s3", region] = Fake(
-                get_object_tagging={"TagSet": []}, put_object_tagging={}, list_objects_v2=beneath
+                get_object_tagging={"TagSet": [], "VersionId": "v"}, put_object_tagging={}, list_objects_v2=listed
             )
         sharing.share(lambda service, region: clients[service, region], manifest, "prod")
         self.assertEqual(clients["sagemaker", REGION].calls + clients["s3", REGION].calls, [])
@@ -238,10 +241,10 @@ class TheStage(unittest.TestCase):
         self.assertEqual(found["Principal"]["AWS"], ["arn:aws:iam::222222222222:root"])
         self.assertEqual([arn for arn in found["Resource"] if "/Iris/" in arn], [f"{copy}/8", f"{copy}/9"])
         tagged = clients["s3", IRELAND].called("put_object_tagging")
-        self.assertEqual({call["Bucket"] for call in tagged}, {BUCKET.replace(REGION, IRELAND)})  # the copies, of both
+        self.assertEqual({call["Bucket"] for call in tagged}, {there})  # the copies, of both
         sharing.share(lambda service, region: clients[service, region], manifest, "staging")
         calls = clients["s3", REGION].called("put_object_tagging")  # another bucket decides for itself
-        self.assertEqual([(call["Bucket"], call["Key"]) for call in calls], [(BUCKET, key) for key in parts[:2]])
+        self.assertEqual([(call["Bucket"], call["Key"]) for call in calls], [(BUCKET, key) for key in keys])
         for call in calls:
             self.assertEqual(call["Tagging"]["TagSet"], [{"Key": "sagemaker-multi-account-staging", "Value": "true"}])
 

@@ -124,9 +124,24 @@ def test_a_container_reads_nothing_captured_and_writes_no_requests_labels_or_rep
     s3 = model.client("s3")
     place.there("s3").put_object(Bucket=DATA, Key=CAPTURED, Body=b"")
     refused(s3.get_object, Bucket=DATA, Key=CAPTURED)
-    for key in (f"{FOLDER}/requests/a", f"{THEIRS}/requests/capture/a", "ground-truth/iris-p-1-prod/a", "reports/a"):
+    among = [f"{THEIRS}/{folder}/answers/a" for folder in ("requests", "scheduled", "tests/1")]
+    among.append("asynchronous/iris-p-2-prod/requests/answers/a")  # the star of answers would take these in
+    among += [f"{FOLDER}/requests/a", f"{THEIRS}/requests/capture/a", "ground-truth/iris-p-1-prod/a", "reports/a"]
+    for key in among:
         refused(s3.put_object, Bucket=DATA, Key=key, Body=b"")
-    assert s3.put_object(Bucket=DATA, Key=f"{FOLDER}/answers/a.out", Body=b"")
+    for own in ("answers/a.out", "answers/tests/1/0.out", "answers/scheduled/a.out", "answers/day/requests/a.out"):
+        assert s3.put_object(Bucket=DATA, Key=f"{FOLDER}/{own}", Body=b"")
+
+
+def test_a_monitor_writes_its_reports_and_nothing_that_was_captured(place: Place) -> None:
+    role = f"arn:aws:iam::{OTHER}:role/sagemaker-role-prod-monitor"
+    monitor = place.cloud.service_role(
+        role, "m", "sagemaker.amazonaws.com", REGION, SourceArn=f"arn:aws:sagemaker:{REGION}:{OTHER}:processing-job/m"
+    )
+    s3 = monitor.client("s3")
+    for key in (CAPTURED, "capture/iris-p-1-prod/AllTraffic/reports/a", "ground-truth/iris-p-1-prod/reports/a"):
+        refused(s3.put_object, Bucket=DATA, Key=key, Body=b"")
+    assert s3.put_object(Bucket=DATA, Key="reports/iris-p-1-prod/iris-p-1-prod-m/a.json", Body=b"")
 
 
 @pytest.mark.parametrize(("setting", "folder"), [("AsyncOutputS3Uri", "asynchronous"), ("DataCaptureS3Uri", "capture")])

@@ -17,6 +17,7 @@ import pytest
 from localaws.cloud import Session
 from pipeline import sharing
 from pipeline.console import UserError
+from pipeline.frozen import etag_of_object
 from pipeline.registry import read_version
 from pipeline.settings import Settings
 from scripts.kit.names import MODELS_STACK, model_bucket
@@ -73,7 +74,9 @@ class Models:
 
     def tag(self, session: Session, key: str, name: str) -> Any:
         tags = {"TagSet": [{"Key": f"sagemaker-multi-account-{name}", "Value": "true"}]}
-        return session.client("s3").put_object_tagging(Bucket=self.bucket, Key=key, Tagging=tags)
+        version = self.data_science.client("s3").get_object_tagging(Bucket=self.bucket, Key=key)["VersionId"]
+        asked: dict[str, Any] = {"Bucket": self.bucket, "Key": key, "VersionId": version, "Tagging": tags}
+        return session.client("s3").put_object_tagging(**asked)
 
     @property
     def policy(self) -> LivePolicy:
@@ -102,12 +105,14 @@ class Models:
         arn = version_arn(self.story, number)
         described = self.data_science.client("sagemaker").describe_model_package(ModelPackageName=arn)
         region, setting = self.story.region, self.story.setting
+        url = described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        etag = etag_of_object(self.data_science.client("s3"), url)
         return {
             "model_package": {
                 "arn": arn,
                 "group": self.story.project_name,
                 "regions": {region: arn},
-                "artifacts": [{"url": described["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]}],
+                "artifacts": [{"url": url, "etag": etag}],
             },
             "stages": {
                 stage: {
@@ -165,7 +170,8 @@ def test_a_production_account_that_takes_a_version_that_is_only_in_staging_is_re
     url = models.manifest(2)["model_package"]["artifacts"][0]["url"]
     key = models.put(f"{models.folder}/models/second/output/model.tar.gz")
     second = models.manifest(2)
-    second["model_package"]["artifacts"] = [{"url": url.rpartition(models.folder)[0] + key}]
+    url = url.rpartition(models.folder)[0] + key
+    second["model_package"]["artifacts"] = [{"url": url, "etag": etag_of_object(models.build.client("s3"), url)}]
 
     def share(stage: str) -> None:
         session = models.build if stage == "staging" else models.gate
@@ -215,14 +221,14 @@ def test_the_policy_of_before_let_every_version_out(models: Models) -> None:
 
 def test_a_target_account_that_tags_an_object_for_itself_is_refused(models: Models) -> None:
     key = models.put("other-p-abcdefghijkl/models/tagged/model.tar.gz")
-    check_denied(lambda: models.tag(models.target("staging"), key, "staging"), "s3:PutObjectTagging")
+    check_denied(lambda: models.tag(models.target("staging"), key, "staging"), "s3:PutObjectVersionTagging")
 
 
 def test_a_data_scientist_who_shares_an_object_past_the_pipeline_is_refused_and_so_is_an_administrator(
     models: Models,
 ) -> None:
     key = models.put(f"{models.folder}/data/secret/rows.csv")
-    check_denied(lambda: models.tag(models.story.scientist, key, "prod"), "s3:PutObjectTagging")
+    check_denied(lambda: models.tag(models.story.scientist, key, "prod"), "s3:PutObjectVersionTagging")
     check_denied(lambda: models.tag(models.data_science, key, "prod"), "OnlyBuildsShare")
 
     def put_with_tag() -> Any:
@@ -317,7 +323,9 @@ def allow_untagged(models: Models, value: str) -> None:
 def test_an_account_of_the_organization_that_runs_no_models_reads_nothing_even_with_both_tags(models: Models) -> None:
     key = models.put(f"{models.folder}/models/public/model.tar.gz")
     tags = [{"Key": f"sagemaker-multi-account-{name}", "Value": "true"} for name in ("staging", "prod")]
-    models.gate.client("s3").put_object_tagging(Bucket=models.bucket, Key=key, Tagging={"TagSet": tags})
+    version = models.gate.client("s3").get_object_tagging(Bucket=models.bucket, Key=key)["VersionId"]
+    asked: dict[str, Any] = {"Bucket": models.bucket, "Key": key, "VersionId": version, "Tagging": {"TagSet": tags}}
+    models.gate.client("s3").put_object_tagging(**asked)
     other = models.story.cloud.root(models.story.setting.management, models.story.region)
     check_denied(lambda: models.get(other, key), "s3:GetObject")
 

@@ -15,7 +15,7 @@ from scripts.kit.lint.files import files
 LIMITS = {
     ".py": 400,
     "templates/11-": 550, "templates/12-": 825, "templates/13-": 600, "templates/15-": 520,
-    "templates/20-": 940, "templates/30-": 1260, "templates/40-": 680, "templates/50-": 1600, "templates/": 500,
+    "templates/20-": 945, "templates/30-": 1260, "templates/40-": 680, "templates/50-": 1600, "templates/": 500,
 }  # fmt: skip
 
 

@@ -91,6 +91,14 @@ KEYS = {  # as 50-endpoint.yaml names the folders of a stage; captured data have
 }
 
 
+AMONG = {  # what starts jobs, or waits for one
+    "requests": "asynchronous/{}/requests",
+    "objects that arrive": "batch/{}/requests",
+    "objects of the schedule": "batch/{}/scheduled",
+    "payloads of the tests": "batch/{}/tests/1",
+}
+
+
 def data_bucket(account: str) -> str:
     return f"arn:aws:s3:::endpoint-data-{account}-{REGION}"
 
@@ -125,6 +133,17 @@ def in_targets() -> Iterator[Thing]:
             f"{kind} within another project's folder in {stage}": f"{within}/{key.format(ours)}"
             for kind, key in KEYS.items()
             if kind != "labels"  # which are requests there
+        }
+        theirs, elsewhere = f"{OTHER_NAME}-{stage}", "arn:aws:s3:::salaries/"
+        objects |= {
+            f"what looks like an answer, among {name} in {stage}": f"{bucket}/{key.format(theirs)}/answers/1"
+            for name, key in AMONG.items()
+        }
+        captured = f"{bucket}/capture/{theirs}/AllTraffic/reports/1"
+        objects[f"captured data in a folder of its own in {stage}"] = captured
+        objects |= {
+            f"what looks like an answer, among {name} of QA in another bucket in {stage}": f"{elsewhere}{key}/answers/1"
+            for name, key in ((name, key.format(f"{OTHER_NAME}-qa")) for name, key in AMONG.items())
         }
         for name, arn in objects.items():
             yield Thing(name, arn, account, ("object",))
