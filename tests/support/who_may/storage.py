@@ -134,7 +134,7 @@ def in_targets() -> Iterator[Thing]:
             for kind, key in KEYS.items()
             if kind != "labels"  # which are requests there
         }
-        theirs, elsewhere = f"{OTHER_NAME}-{stage}", "arn:aws:s3:::salaries/"
+        theirs = f"{OTHER_NAME}-{stage}"
         objects |= {
             f"what looks like an answer, among {name} in {stage}": f"{bucket}/{key.format(theirs)}/answers/1"
             for name, key in AMONG.items()
@@ -142,7 +142,7 @@ def in_targets() -> Iterator[Thing]:
         captured = f"{bucket}/capture/{theirs}/AllTraffic/reports/1"
         objects[f"captured data in a folder of its own in {stage}"] = captured
         objects |= {
-            f"what looks like an answer, among {name} of QA in another bucket in {stage}": f"{elsewhere}{key}/answers/1"
+            f"what looks like an answer, among {name} of QA in {stage}": f"{bucket}/{key}/answers/1"
             for name, key in ((name, key.format(f"{OTHER_NAME}-qa")) for name, key in AMONG.items())
         }
         for name, arn in objects.items():
