@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Set
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 import botocore.session
 
 from pipeline import schedules
-from pipeline.documents import Broken, shown
+from pipeline.documents import Broken, nearest, shown
 from pipeline.monitors import combined
 from pipeline.parameters import Declared
 
@@ -207,8 +206,8 @@ def office_hours(values: Mapping[str, str]) -> Broken:
     if values["EndpointKind"] in ("serverless", "batch") or values["MaximumInstanceCount"] == "0" or not (start or end):
         return
     if (zone := values["OfficeHoursTimezone"]) and zone not in zones():
-        alike = get_close_matches(zone, zones(), 1, 0.6) or ["Europe/Zurich"]
-        yield "OfficeHoursTimezone", f'no time zone of IANA has this name. Write one, such as "{alike[0]}"'
+        alike = nearest(zone, ("Europe/Zurich", *zones()))
+        yield "OfficeHoursTimezone", f"no time zone of IANA has this name. Write one, such as {alike}"
     if not start or not end:
         missing, example = ("OfficeHoursEnd", "19") if start else ("OfficeHoursStart", "7")
         yield missing, f'office hours have a start and an end. Write both, such as "cron(0 {example} ? * MON-FRI *)"'

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.console import UserError
-from pipeline.documents import Broken
+from pipeline.documents import Broken, nearest
 from pipeline.registry import ANSWERS, COLUMNS, Version
 
 if TYPE_CHECKING:
@@ -145,8 +144,10 @@ def quality(values: Mapping[str, str]) -> Broken:
     if values["MonitorQualityMetric"] == "none":
         yield "MonitorQualityMetric", 'a monitor of model quality needs a metric for its alarm. Write one: "accuracy"'
     elif (metric := values["MonitorQualityMetric"]) not in known:
-        alike = get_close_matches(metric, known, 1, 0.6) or ["accuracy"]
-        yield "MonitorQualityMetric", f'no monitor measures it. Write one of {", ".join(known)}, such as "{alike[0]}"'
+        yield (
+            "MonitorQualityMetric",
+            f"no monitor measures it. Write one of {', '.join(known)}, such as {nearest(metric, known)}",
+        )
     if not values["MonitorQualityBound"]:
         yield "MonitorQualityBound", 'the alarm needs a bound, and the metric on its worse side is too bad. Write "0.9"'
     start, _, end = values["MonitorQualityWindowHours"].partition(",")

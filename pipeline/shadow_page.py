@@ -14,9 +14,14 @@ OPEN = "Production's own container is not isolated (EnableNetworkIsolation): it 
 ALLOWED = "MaximumModelLatencyMicroseconds"  # of production's stack
 
 
+def asked_of(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The endpoints that could be asked. found: of the record"""
+    return [one for one in found.get("places", []) if "problem" not in one]
+
+
 def totals(found: Mapping[str, Any]) -> dict[str, int]:
     """Over all endpoints: compared and agreeing answers, requests and errors of the candidate, endpoints unasked."""
-    asked = [one for one in found["places"] if "problem" not in one]
+    asked = asked_of(found)
     return {
         "compared": sum(one["compared"] for one in asked),
         "agree": sum(one["agree"] for one in asked),
@@ -73,7 +78,7 @@ def contradiction(one: Mapping[str, Any]) -> str:
 def doubts(card: Mapping[str, Any]) -> Iterator[str]:
     """Why what the card says of the shadow may be wrong."""
     found = card.get("shadow") or {}
-    asked = [one for one in found.get("places", []) if "problem" not in one]
+    asked = asked_of(found)
     for one in asked:
         if text := contradiction(one):
             yield f"what the shadow answered may be forged: {text} ({one['account']}, {one['region']})"
@@ -114,7 +119,7 @@ def attention(card: Mapping[str, Any]) -> Iterator[str]:
 def slow(found: Mapping[str, Any], production: Mapping[str, str]) -> Iterator[str]:
     """The slowest endpoint whose latency would raise production's alarm (50-endpoint.yaml, Latency)."""
     allowed = float(production.get(ALLOWED, "inf")) / 1000  # from microseconds
-    at = [(one["new"]["latency_ms"].get("99", 0.0), one) for one in found["places"] if "problem" not in one]
+    at = [(one["new"]["latency_ms"].get("99", 0.0), one) for one in asked_of(found)]
     if at and (slowest := max(at, key=lambda one: one[0]))[0] > allowed:
         where = f"{slowest[1]['account']}, {slowest[1]['region']}"
         yield f"in production's shadow 99 % within {slowest[0]:,g} ms, and the alarm is at {allowed:,g} ms ({where})"

@@ -72,8 +72,8 @@ class Models:
         self.story.scientist.client("s3").put_object(Bucket=self.bucket, Key=key, Body=SECRET)
         return key
 
-    def tag(self, session: Session, key: str, name: str) -> Any:
-        tags = {"TagSet": [{"Key": f"sagemaker-multi-account-{name}", "Value": "true"}]}
+    def tag(self, session: Session, key: str, *names: str) -> Any:
+        tags = {"TagSet": [{"Key": f"sagemaker-multi-account-{name}", "Value": "true"} for name in names]}
         version = self.data_science.client("s3").get_object_tagging(Bucket=self.bucket, Key=key)["VersionId"]
         asked: dict[str, Any] = {"Bucket": self.bucket, "Key": key, "VersionId": version, "Tagging": tags}
         return session.client("s3").put_object_tagging(**asked)
@@ -322,10 +322,7 @@ def allow_untagged(models: Models, value: str) -> None:
 
 def test_an_account_of_the_organization_that_runs_no_models_reads_nothing_even_with_both_tags(models: Models) -> None:
     key = models.put(f"{models.folder}/models/public/model.tar.gz")
-    tags = [{"Key": f"sagemaker-multi-account-{name}", "Value": "true"} for name in ("staging", "prod")]
-    version = models.gate.client("s3").get_object_tagging(Bucket=models.bucket, Key=key)["VersionId"]
-    asked: dict[str, Any] = {"Bucket": models.bucket, "Key": key, "VersionId": version, "Tagging": {"TagSet": tags}}
-    models.gate.client("s3").put_object_tagging(**asked)
+    models.tag(models.gate, key, "staging", "prod")
     other = models.story.cloud.root(models.story.setting.management, models.story.region)
     check_denied(lambda: models.get(other, key), "s3:GetObject")
 

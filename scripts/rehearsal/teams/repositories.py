@@ -46,7 +46,7 @@ class Repositories:
 
     def uses(self, names: Sequence[str]) -> bool:
         """Whether a stage has one of these settings."""
-        return any(stage.parameters.get(name) for stage in self.stages.values() for name in names)
+        return bool(self.values(*names))
 
     def values(self, *names: str) -> tuple[str, ...]:
         """What the stages write for these settings, each value once."""

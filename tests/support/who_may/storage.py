@@ -134,16 +134,12 @@ def in_targets() -> Iterator[Thing]:
             for kind, key in KEYS.items()
             if kind != "labels"  # which are requests there
         }
-        theirs = f"{OTHER_NAME}-{stage}"
-        objects |= {
-            f"what looks like an answer, among {name} in {stage}": f"{bucket}/{key.format(theirs)}/answers/1"
-            for name, key in AMONG.items()
-        }
-        captured = f"{bucket}/capture/{theirs}/AllTraffic/reports/1"
+        captured = f"{bucket}/capture/{OTHER_NAME}-{stage}/AllTraffic/reports/1"
         objects[f"captured data in a folder of its own in {stage}"] = captured
         objects |= {
-            f"what looks like an answer, among {name} of QA in {stage}": f"{bucket}/{key}/answers/1"
-            for name, key in ((name, key.format(f"{OTHER_NAME}-qa")) for name, key in AMONG.items())
+            f"what looks like an answer, among {name}{whose} in {stage}": f"{bucket}/{key.format(theirs)}/answers/1"
+            for whose, theirs in (("", f"{OTHER_NAME}-{stage}"), (" of QA", f"{OTHER_NAME}-qa"))
+            for name, key in AMONG.items()
         }
         for name, arn in objects.items():
             yield Thing(name, arn, account, ("object",))
