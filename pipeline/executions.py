@@ -23,7 +23,8 @@ class Run:
     """One execution of the pipeline.
 
     built: when its Build step began, None of a rollback by CodePipeline, which has none; version: "" for none
-    actions: the last status of each action; approval: it waits for an approver
+    actions: the last status of each action, in the order in which they began last; a stage that is retried begins
+    its actions again; approval: it waits for an approver
     """
 
     id: str
@@ -37,7 +38,8 @@ class Run:
     @property
     def has_shadow(self) -> bool:
         """Whether it has put its version into production's shadow, and goes on to take it away again."""
-        return "DeployResourcesShadow" in self.actions and "RemoveShadow" not in self.actions
+        steps = [name for name in self.actions if name in {"DeployResourcesShadow", "RemoveShadow"}]
+        return steps[-1:] == ["DeployResourcesShadow"]
 
 
 def pipeline_of(settings: Settings) -> str:
@@ -66,6 +68,7 @@ def read_run(summary: Mapping[str, Any], actions: list[ActionExecutionDetailType
     built, version, approval = None, "", False
     last: dict[str, str] = {}
     for action in sorted(actions, key=lambda action: action["startTime"]):
+        last.pop(action["actionName"], None)
         last[action["actionName"]] = action["status"]
         if action["actionName"] == "Build":
             built = action["startTime"]

@@ -112,6 +112,20 @@ class ARejection(Repository):
             answer = self.after(2, {"staging": "2", "prod": "1"}, known, runs)
             self.assertEqual((bool(self.stopped()), answer.alone), (stopped, True), watched)
 
+    def test_what_is_in_the_shadow_again_after_a_retry_takes_itself_out_too(self) -> None:
+        """CodePipeline API Reference, RetryStageExecution: ALL_ACTIONS begins each action of the stage again."""
+        known = registry(package(1), package(2, "Rejected"))
+        first = {**STAGED, "DeployResourcesShadow": "Succeeded", "RemoveShadow": "Succeeded", "CheckShadow": "Failed"}
+        for again, stopped in (
+            ({"DeployResourcesShadow": "InProgress"}, False),
+            (IN_SHADOW, False),
+            ({**IN_SHADOW, "RemoveShadow": "InProgress"}, True),
+        ):
+            moving = ("b", "InProgress", "2", [*first.items(), *again.items()])
+            runs = pipeline(("own", "InProgress", "", {}), moving, ("a", "Succeeded", "1", WHOLE))
+            self.after(2, {"staging": "2", "prod": "1"}, known, runs)
+            self.assertEqual(bool(self.stopped()), stopped, again)
+
     def test_nobody_waits_for_the_shadow_of_another_version(self) -> None:
         moving = ("b", "InProgress", "3", {**STAGED, **IN_SHADOW})
         runs = pipeline(("own", "InProgress", "", {}), moving, ("a", "Succeeded", "1", WHOLE))
