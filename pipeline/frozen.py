@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
-from pipeline.console import UserError
+from pipeline.console import UserError, counted
 from pipeline.images import digests_of
-from pipeline.specification import baselines_of, sha256, urls_of
+from pipeline.specification import baselines_of, prefixes_of, sha256, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -31,12 +31,17 @@ Frozen = dict[str, Any]  # arn, specification_sha256, artifacts, images
 
 def artifacts_of(s3: S3Client, package: Mapping[str, Any]) -> list[dict[str, str]]:
     """Every artifact of a version with its ETag, and its baselines; UserError for a missing or hidden one."""
-    urls = (*urls_of(package.get("InferenceSpecification", {})), *baselines_of(package))
-    return [{"url": url, "etag": etag_of(s3, url)} for url in urls]
+    specification = package.get("InferenceSpecification", {})
+    several = prefixes_of(specification)
+    urls = (*urls_of(specification), *baselines_of(package))
+    return [{"url": url, "etag": etag_of(s3, url, several=url in several)} for url in urls]
 
 
-def etag_of(s3: S3Client, url: str) -> str:
-    """The ETag of an object; of a prefix, one hash over the keys and ETags beneath it."""
+def etag_of(s3: S3Client, url: str, *, several: bool) -> str:
+    """The ETag of an object; of a prefix, one hash over the keys and ETags beneath it. several: it may be a prefix
+
+    API Reference, ModelPackageContainerDefinition: a ModelDataUrl "must point to a single gzip compressed tar archive".
+    """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
         if etag := etag_of_object(s3, url):
@@ -50,6 +55,11 @@ def etag_of(s3: S3Client, url: str) -> str:
         ) from error
     if not beneath:
         raise UserError(f"the artifact {url} is missing")
+    if not several:
+        raise UserError(
+            f"the artifact {url} is no object, but a prefix of {counted(len(beneath), 'object')}: register a version "
+            "with the archive itself, such as s3://…/model.tar.gz"
+        )
     return hashlib.sha256(json.dumps(beneath).encode()).hexdigest()
 
 

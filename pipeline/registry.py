@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.console import UserError, say
 from pipeline.frozen import etag_of
-from pipeline.specification import baseline_of, urls_of
+from pipeline.specification import baseline_of, prefixes_of, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -218,9 +218,10 @@ def check_version(s3: S3Client, version: Version, region: str) -> None:
     problems = [wrong for image in images if (wrong := image_problem(image, region))]
     if not version.artifacts:
         say(f"{name} has no artifact: there is none to check")
+    several = prefixes_of(version.specification)
     for url in version.artifacts:
         try:
-            etag_of(s3, url)
+            etag_of(s3, url, several=url in several)
         except UserError as error:
             problems.append(str(error))
     if problems:

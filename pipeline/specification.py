@@ -52,6 +52,7 @@ def prefixes_of(specification: Mapping[str, Any]) -> list[str]:
     for container in specification.get("Containers", []):
         sources = [container.get("ModelDataSource", {}), *container.get("AdditionalModelDataSources", [])]
         places = [source.get("S3DataSource", {}) for source in sources]
+        places.append(container.get("AdditionalS3DataSource", {}))
         found += [place.get("S3Uri", "") for place in places if place.get("S3DataType") == "S3Prefix"]
     return found
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from pipeline.frozen import changed, copies_now, etag_of, frozen
+from pipeline.console import UserError
+from pipeline.frozen import artifacts_of, changed, copies_now, etag_of, frozen
 from tests.support.fake_services import ACCOUNT, REGION, Fake, error, package
 
 IRELAND = "eu-west-1"
@@ -41,6 +43,10 @@ class Regions:
 def replaced() -> dict[str, Any]:
     containers = [{**package(9)["InferenceSpecification"]["Containers"][0], "Environment": {"A": "b"}}]
     return package(9, ModelPackageArn=COPY, InferenceSpecification={"Containers": containers})
+
+
+def source(of_type: str) -> dict[str, Any]:
+    return {"ModelDataSource": {"S3DataSource": {"S3Uri": "s3://models/iris/model/", "S3DataType": of_type}}}
 
 
 CHANGES: dict[str, tuple[Callable[[Regions], Any], str]] = {
@@ -79,8 +85,33 @@ def test_one_object_beneath_a_prefix_that_is_written_again_changes_its_hash() ->
 
     s3: Any = Fake(list_objects_v2=listed)
     for url in ("s3://models/iris/model/", "s3://models/iris/model"):
-        before = etag_of(s3, url)
+        before = etag_of(s3, url, several=True)
         held["iris/model-2/c"] += "x"  # of another artifact
-        assert etag_of(s3, url) == before
+        assert etag_of(s3, url, several=True) == before
         held["iris/model/b"] += "x"
-        assert etag_of(s3, url) != before
+        assert etag_of(s3, url, several=True) != before
+
+
+@pytest.mark.parametrize(
+    ("container", "wrong"),
+    [
+        ({"ModelDataUrl": "s3://models/iris/model"}, "s3://models/iris/model is no object, but a prefix of 2 objects"),
+        ({"ModelDataUrl": "s3://models/iris/model/"}, "is no object, but a prefix of 2 objects: register a version"),
+        ({"ModelDataUrl": "s3://models/iris/mod"}, "the artifact s3://models/iris/mod is missing"),
+        (source("S3Object"), "is no object, but a prefix of 2 objects"),
+        (source("S3Prefix"), ""),
+        ({"AdditionalS3DataSource": source("S3Prefix")["ModelDataSource"]["S3DataSource"]}, ""),
+    ],
+)
+def test_an_artifact_that_must_be_one_object_is_none_where_objects_are_beneath_it(
+    container: dict[str, Any], wrong: str
+) -> None:
+    held = [{"Key": f"iris/model/{name}", "ETag": "e"} for name in ("a", "b")]
+
+    def listed(Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
+        answer = {"Contents": [one for one in held if one["Key"].startswith(Prefix)]}
+        return answer if MaxKeys else [answer]
+
+    s3: Any = Fake(list_objects_v2=listed)
+    with nullcontext() if not wrong else pytest.raises(UserError, match=wrong):
+        assert len(artifacts_of(s3, {"InferenceSpecification": {"Containers": [container]}})) == 1

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline import record
-from pipeline.frozen import etag_of
+from pipeline.frozen import etag_of_object
 from scripts.kit.names import model_bucket
 from scripts.rehearsal import deploying
 from scripts.rehearsal.story import Story
@@ -211,7 +211,7 @@ def test_two_models_with_the_same_etag_cannot_be_written(story: Story) -> None:
 
     def write(body: bytes) -> str:
         s3.put_object(Bucket=name, Key=key, Body=body, ServerSideEncryption="AES256")
-        return etag_of(root(story).client("s3"), f"s3://{name}/{key}")
+        return etag_of_object(root(story).client("s3"), f"s3://{name}/{key}")
 
     check_denied(lambda: write(FIRST), "OnlyKeysEncrypt")
     with bucket_policy(root(story), name).without("OnlyKeysEncrypt"):
