@@ -7,6 +7,7 @@ runs with the user's rights. A folder that its user made keeps its mode.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,3 +59,13 @@ def closed_to_others() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def make_program(path: Path, content: bytes) -> None:
+    """A file that can be run, written by a process of its own.
+
+    Written here, another thread's fork could hold it open for writing for a moment, and the kernel refuses to run a
+    file that is (execve(2), ETXTBSY: "Text file busy").
+    """
+    write = ["/bin/sh", "-c", 'umask 077 && cat > "$1" && chmod 700 "$1"', "sh", os.fspath(path)]
+    subprocess.run(write, input=content, check=True, env={"PATH": "/usr/bin:/bin"})

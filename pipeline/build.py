@@ -51,7 +51,7 @@ from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
 from pipeline.registry import Version, check_version, containers_of, ensure_group, metrics_of
 from pipeline.rollback import Answer, after_rejection
-from pipeline.settings import Settings, Stage, read_settings
+from pipeline.settings import REJECTED, Settings, Stage, read_settings
 from pipeline.sharing import check_kinds, check_place, check_room, share
 from pipeline.unasked import last_admitted, let_through, was_admitted, why_asked
 
@@ -344,7 +344,18 @@ def main() -> int:
     def client(service: str, region: str) -> Any:
         return boto3.client(service, region_name=region, config=patient)  # type: ignore[call-overload]
 
-    settings = read_settings({**os.environ, ASKED: asked(os.environ, client)}, kit, repository)
+    wanted = asked(os.environ, client)
+    try:
+        settings = read_settings({**os.environ, ASKED: wanted}, kit, repository)
+        read_golden(repository / GOLDEN)
+    except UserError as error:
+        if rejected := REJECTED.fullmatch(wanted):
+            raise UserError(
+                f"{error}\nVersion {rejected[1]} was rejected, and nothing was done about it: where it is live, it "
+                "stays. Bring the version before it back with `make rollback`, which needs no repository, or push a "
+                "correction and reject the version again (set another approval status, then Rejected)"
+            ) from error
+        raise
     export(build(settings, kit, repository, client))
     return 0
 

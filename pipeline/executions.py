@@ -6,7 +6,7 @@ variable MODEL_PACKAGE_VERSION that its Build step exported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -38,8 +38,21 @@ class Run:
     @property
     def has_shadow(self) -> bool:
         """Whether it has put its version into production's shadow, and goes on to take it away again."""
-        steps = [name for name in self.actions if name in {"DeployResourcesShadow", "RemoveShadow"}]
-        return steps[-1:] == ["DeployResourcesShadow"]
+        begun = list(self.actions)
+        if self.actions.get("RemoveShadow") == "Succeeded" and is_last(begun, "RemoveShadow", "DeployResourcesShadow"):
+            return False
+        return is_last(begun, "DeployResourcesShadow", "PrepareShadow")
+
+    def is_deploying(self, action: str, tests: str) -> bool:
+        """Whether a deployment is on its way, until its tests have ended. action, tests: the names of both actions"""
+        if self.actions.get(action) not in {"InProgress", "Succeeded"}:
+            return False
+        return not is_last(list(self.actions), tests, action) or self.actions.get(tests) == "InProgress"
+
+
+def is_last(begun: Sequence[str], one: str, other: str) -> bool:
+    """Whether an action began, and after another one that may have begun. begun: the actions in their order"""
+    return one in begun and (other not in begun or begun.index(one) > begun.index(other))
 
 
 def pipeline_of(settings: Settings) -> str:

@@ -44,11 +44,11 @@ def why_asked(
     if rejected is None:
         return "no version was rejected"
     entries = record.entries(s3, bucket)
-    newest = next((entry for entry in reversed(entries) if entry.version == rejected), None)
-    if newest is None or newest.status != "Rejected":
+    newest = {str(entry.version): entry.status for entry in entries}
+    if newest.get(str(rejected)) != "Rejected":
         return f"the record knows of no rejection of version {rejected}"
-    if live.version not in {str(rejected), str(package["version"])}:
-        return f"production serves version {live.version or 'none'}, not the rejected version {rejected}"
+    if live.version != str(package["version"]) and newest.get(live.version) != "Rejected":
+        return f"production serves version {live.version or 'none'}, which is not rejected"
     if other := [name for name in changed_parameters(wanted, live, template) if name not in OF_THE_VERSION]:
         return f"more than the version would change in production: {', '.join(other)}"
     admitted = let_through(record.decisions(s3, bucket))

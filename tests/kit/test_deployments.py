@@ -6,12 +6,12 @@ import io
 import json
 import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from scripts.kit.projects import deployments
+from scripts.kit.projects import deployments, history
 from scripts.kit.projects.deployments import Deployment, History
 from scripts.kit.projects.history import PipelineExecution
 from scripts.kit.projects.project import Project
@@ -67,6 +67,11 @@ DECIDED = {**STAGED, "record/decisions/e1/1.json": ADMITTED}
             refused("arn:aws:sts::111111111111:assumed-role/Approver/bo", "too\nlate"),
             "refused by bo: too\nlate",
         ),
+        (
+            STAGED,
+            replace(refused("", ""), expired=("ApproveDeployment",)),
+            "not answered by an approver within seven days",
+        ),
         (STAGED, ran("Stopped"), "tested in staging, Stopped"),
         (STAGED, None, "tested in staging, no further"),
         (
@@ -98,6 +103,20 @@ DECIDED = {**STAGED, "record/decisions/e1/1.json": ADMITTED}
 )
 def test_a_deployment_says_how_it_ended(record: dict[str, Any], run: PipelineExecution | None, result: str) -> None:
     assert only(record, *([run] if run else [])).result == result
+
+
+@pytest.mark.parametrize(("after", "expired"), [(timedelta(days=7), True), (timedelta(days=6, hours=23), False)])
+def test_an_approval_that_fails_after_seven_days_was_refused_by_no_person(after: timedelta, expired: bool) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    action = {
+        "actionName": "ApproveDeployment",
+        "status": "Failed",
+        "startTime": at,
+        "lastUpdateTime": at + after,
+        "output": {"executionResult": {}},
+    }
+    run = history.execution({"pipelineExecutionId": "e", "status": "Failed", "startTime": at}, [action])
+    assert run.expired == (("ApproveDeployment",) if expired else ())
 
 
 def test_a_deployment_names_the_author_of_the_version_and_the_approver() -> None:

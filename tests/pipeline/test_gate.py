@@ -279,7 +279,7 @@ ASKED: dict[str, tuple[Callable[[World], Any], str]] = {
         lambda w: w.approved(approval(1, day=3, status="Rejected"), approval(2, day=4, status="Rejected")),
         "version 1 itself was rejected after it was let through"),
     "production serves another version": (
-        lambda w: setattr(w, "live", "3"), "production serves version 3, not the rejected version 2"),
+        lambda w: setattr(w, "live", "3"), "production serves version 3, which is not rejected"),
     "its tests never passed": (
         lambda w: w.bucket.note(OUTCOME, {"passed": False, "manifest_sha256": w.built["MANIFEST_SHA256"]}),
         "was never let through to production and tested there"),

@@ -76,7 +76,7 @@ class ARejection(Repository):
         answer = self.after(3, {"staging": "1"}, registry(package(1)), runs)
         self.assertIsNone(answer.version)
         self.assertEqual(answer.reason, "version 3 was rejected, which is not live")
-        self.assertEqual(self.stopped(), [])
+        self.assertEqual(self.stopped(), [("own", False)])
 
     def test_what_waits_for_an_approver_is_abandoned_and_production_asks_again(self) -> None:
         runs = pipeline(("own", "InProgress", "", {}), ("b", "InProgress", "2", WAITING), ("a", "Failed", "1", STAGED))
@@ -115,11 +115,14 @@ class ARejection(Repository):
     def test_what_is_in_the_shadow_again_after_a_retry_takes_itself_out_too(self) -> None:
         """CodePipeline API Reference, RetryStageExecution: ALL_ACTIONS begins each action of the stage again."""
         known = registry(package(1), package(2, "Rejected"))
-        first = {**STAGED, "DeployResourcesShadow": "Succeeded", "RemoveShadow": "Succeeded", "CheckShadow": "Failed"}
+        removed = {"PrepareShadow": "Succeeded", "DeployResourcesShadow": "Succeeded", "RemoveShadow": "Succeeded"}
+        first = {**STAGED, **removed, "CheckShadow": "Failed"}
         for again, stopped in (
             ({"DeployResourcesShadow": "InProgress"}, False),
             (IN_SHADOW, False),
-            ({**IN_SHADOW, "RemoveShadow": "InProgress"}, True),
+            ({**IN_SHADOW, "RemoveShadow": "InProgress"}, False),
+            ({**IN_SHADOW, "RemoveShadow": "Succeeded"}, True),
+            ({"PrepareShadow": "InProgress"}, True),  # its gate will refuse it
         ):
             moving = ("b", "InProgress", "2", [*first.items(), *again.items()])
             runs = pipeline(("own", "InProgress", "", {}), moving, ("a", "Succeeded", "1", WHOLE))

@@ -189,12 +189,17 @@ def retry(story: Story, mode: str) -> None:
     )  # fmt: skip
 
 
-def stop(story: Story, abandon: bool, asked: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
+def stop(
+    story: Story,
+    abandon: bool,
+    asked: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    version: int = NEWEST,
+) -> None:
     """Stop the execution while its version is in production's shadow. asked: what goes on meanwhile"""
     until(
         lambda: [one for one in story.actions() if (one["actionName"], one["status"]) == ("TestShadow", "InProgress")]
     )
-    assert package_of(story, endpoint(story)["ShadowProductionVariants"][0]) == version_arn(story, NEWEST)
+    assert package_of(story, endpoint(story)["ShadowProductionVariants"][0]) == version_arn(story, version)
     root(story).client("codepipeline").stop_pipeline_execution(
         pipelineName=story.pipeline_name, pipelineExecutionId=story.execution_id, abandon=abandon
     )
@@ -339,6 +344,24 @@ def test_a_version_that_is_rejected_in_productions_shadow_is_taken_out_before_an
     story.execution_id = str(back)
     deploying.give_approval(story, "Rejected", "Asked because of the settings that were pushed meanwhile")
     assert served_in_production(story) == version_arn(story, NEWEST)
+
+
+def test_a_version_that_was_left_in_the_shadow_and_is_rejected_then_is_taken_out_too(story: Story) -> None:
+    """With the version that production serves. A retry of its stage would be refused, since it is rejected."""
+    register(story)
+    assert set_status(story, NEWEST + 2, "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    shadowing.let_in(story)
+    stop(story, abandon=True, version=NEWEST + 2)
+    back = str(set_status(story, NEWEST + 2, "Rejected"))
+    story.execution_id = back
+    deploying.give_approval(story, "Approved", "Asked because of the settings that were pushed meanwhile")
+    assert story.wait_for_execution(back) == "Succeeded"
+    (build,) = (one for one in story.actions() if one["actionName"] == "Build")
+    where = f"is live in staging and production's shadow: back to version {NEWEST}"
+    assert where in build["output"]["outputVariables"]["REASON"]
+    assert ("ShadowProductionVariants" in endpoint(story), served_in_production(story)) == (
+        False, version_arn(story, NEWEST))  # fmt: skip
 
 
 def test_what_rests_on_this_story_is_used_in_it(story: Story) -> None:

@@ -115,10 +115,16 @@ def approval(number: int, day: int, status: str = "Approved", **more: Any) -> di
     }
 
 
-def storage(*approvals: dict[str, Any], models: Any = None, decisions: Sequence[dict[str, Any]] = ()) -> Fake:
+def storage(
+    *approvals: dict[str, Any],
+    models: Any = None,
+    decisions: Sequence[dict[str, Any]] = (),
+    outcomes: Sequence[dict[str, Any]] = (),
+) -> Fake:
     """An S3 client with a project's record, one entry on each page, and a bucket of models.
 
     models: what a listing of that bucket answers, by default the artifact of package(); decisions: of the gate
+    outcomes: of the tests of a stage
     """
     held = {
         f"record/approvals/{one['at'].replace(':', '-')}-{one['version']}-{one['status']}.json": json.dumps(
@@ -127,10 +133,13 @@ def storage(*approvals: dict[str, Any], models: Any = None, decisions: Sequence[
         for one in approvals
     }
     held |= {f"record/decisions/run/{number}.json": json.dumps(one).encode() for number, one in enumerate(decisions)}
+    tested = {f"record/outcomes/run/{one['stage']}-{number}.json": one for number, one in enumerate(outcomes)}
+    held |= {key: json.dumps(one).encode() for key, one in tested.items()}
 
     def listed(Bucket: str, Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
         if Bucket.startswith("sagemaker-project-"):
-            return [{}, *({"Contents": [{"Key": key}]} for key in held if key.startswith(Prefix))]
+            items = ({"Key": key, "LastModified": WRITTEN} for key in held if key.startswith(Prefix))
+            return [{}, *({"Contents": [item]} for item in items)]
         found = MODEL if models is None else models
         return found if MaxKeys or isinstance(found, ClientError) else [found]
 

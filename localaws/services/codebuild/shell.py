@@ -25,6 +25,7 @@ from pathlib import Path
 
 from localaws.confinement import Free
 from localaws.containers import local_pip
+from localaws.private import make_program
 
 # What the managed images install for each of their Pythons, with what that needs
 # (github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/5.0/Dockerfile).
@@ -194,20 +195,22 @@ def make_python(
     programs, libraries = folder / "bin", folder / "lib" / version / "site-packages"
     programs.mkdir(parents=True)
     libraries.mkdir(parents=True)
-    for name in dict.fromkeys((*own, version, *names)):
+    if client:
+        make_program(programs / version, client.encode())
+    else:
+        (programs / version).symlink_to(base)
+    for name in {*own, *names} - {version}:
         if client:
-            (programs / name).write_text(client)
-            (programs / name).chmod(0o700)
+            os.link(programs / version, programs / name)
         else:
             (programs / name).symlink_to(base)
     pip = ["-m", "pip"]
     if shared:
         paths = sysconfig.get_paths()
         pip = [local_pip.__file__, os.pathsep.join({paths["purelib"], paths["platlib"]}), str(libraries)]
-    for name in ("pip", "pip3"):
-        text = f'#!/bin/sh\nexec {shlex.join([f"{programs}/{version}", *pip])} "$@"\n'
-        (programs / name).write_bytes(os.fsencode(text))  # a path need not be text
-        (programs / name).chmod(0o700)
+    text = f'#!/bin/sh\nexec {shlex.join([f"{programs}/{version}", *pip])} "$@"\n'
+    make_program(programs / "pip", os.fsencode(text))  # a path need not be text
+    os.link(programs / "pip", programs / "pip3")
     home = Path(sys.base_prefix) / "bin"
     (folder / "pyvenv.cfg").write_bytes(os.fsencode(f"home = {home}\ninclude-system-site-packages = false\n"))
     (libraries / "image.pth").write_text(f"{os.path.relpath(packages, libraries)}\n")  # no name of a person's folder

@@ -14,6 +14,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
+from localaws.private import make_program
 from localaws.service import Service
 
 codeconnections = Service("codeconnections", invalid="ValidationException")
@@ -213,8 +214,7 @@ def create_repository(cloud: Cloud, name: str) -> Path:
         git(folder, "config", "core.hooksPath", "hooks")  # also for who pushes with hooks elsewhere
         hook = folder / "hooks" / "post-receive"
         hook.parent.mkdir()
-        hook.write_text(HOOK)
-        hook.chmod(0o700)
+        make_program(hook, HOOK.encode())
         provider.repositories[name] = folder
     return folder
 

@@ -81,7 +81,7 @@ class Deployment:
     def refused(self) -> dict[str, str]:
         """Which approval was refused, by whom, as CodePipeline names the person, and why; {} for none."""
         for action, (by, comment) in self.run.answers.items() if self.run else ():
-            if self.run and self.run.actions.get(action) == "Failed":
+            if self.run and self.run.actions.get(action) == "Failed" and action not in self.run.expired:
                 return {"action": action, "by": by, "comment": comment}
         return {}
 
@@ -100,6 +100,8 @@ class Deployment:
             return f"refused by {short(self.refused['by']) if self.refused['by'] else 'the approver'}" + (
                 f": {self.refused['comment']}" if self.refused["comment"] else ""
             )
+        if self.run and any(self.run.actions.get(action) == "Failed" for action in self.run.expired):
+            return "not answered by an approver within seven days"
         for stage in reversed([stage for stage in Stage if stage in self.outcomes]):
             if not self.outcomes[stage].get("passed"):
                 return f"failed in {stage}: {first_failure(self.outcomes[stage])}"

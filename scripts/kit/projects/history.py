@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from scripts.kit.connect import pages
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 NOTHING = {"", "none"}
 APPROVALS = {stage.approval_stage for stage in Stage}  # and the names of their actions
+EXPIRES = timedelta(days=7) - timedelta(minutes=1)  # the two times need not be of the same clock
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
 
 
@@ -28,6 +30,7 @@ class PipelineExecution:
 
     artifact: bucket and key of what its Build step handed on
     answers: to its approvals, by the name of the action: who gave the last one, as an ARN, and their comment
+    expired: those of its approvals that ended without an answer
     """
 
     id: str
@@ -38,6 +41,7 @@ class PipelineExecution:
     actions: Mapping[str, str] = field(default_factory=dict)
     artifact: tuple[str, str] = ("", "")
     answers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    expired: tuple[str, ...] = ()
 
     def deployed(self, stage: Stage) -> bool:
         """The stage's stack went over to this version, whatever its tests said."""
@@ -78,18 +82,29 @@ def with_actions(made: PipelineExecution, actions: list[dict[str, Any]]) -> Pipe
     version, artifact = made.version, made.artifact
     last: dict[str, str] = {}
     answers: dict[str, tuple[str, str]] = {}
+    expired: tuple[str, ...] = ()
     for action in sorted(actions, key=lambda action: action["startTime"]):
         last[action["actionName"]] = action["status"]
         output = action.get("output", {})
         if action["actionName"] in APPROVALS:
             comment = output.get("executionResult", {}).get("externalExecutionSummary", "")
             answers[action["actionName"]] = (action.get("updatedBy", ""), comment)
+            expired = (*expired, action["actionName"]) if is_expired(action) else expired
         if action["actionName"] == "Build":
             version = output.get("outputVariables", {}).get("MODEL_PACKAGE_VERSION", "")
             for one in output.get("outputArtifacts", []):
                 artifact = (one["s3location"]["bucket"], one["s3location"]["key"])
     version = "" if version in NOTHING else version
-    return replace(made, version=version, artifact=artifact, actions=last, answers=answers)
+    return replace(made, version=version, artifact=artifact, actions=last, answers=answers, expired=expired)
+
+
+def is_expired(action: Mapping[str, Any]) -> bool:
+    """Whether an approval failed since no person answered.
+
+    CodePipeline User Guide, "Add a manual approval action to a stage": without an answer within seven days it fails.
+    """
+    ended = action.get("lastUpdateTime")
+    return action["status"] == "Failed" and ended is not None and ended - action["startTime"] >= EXPIRES
 
 
 def with_target(one: PipelineExecution, by_id: Mapping[str, PipelineExecution]) -> PipelineExecution:

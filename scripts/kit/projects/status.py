@@ -7,12 +7,13 @@ the endpoint serves since. So each place shows when it was looked at, by whom, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from awslang.bounded import is_number
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import counted
 from scripts.kit.projects import build_words, history, served
@@ -78,9 +79,10 @@ class EndpointPlace:
 
 @dataclass(frozen=True)
 class StageStatus:
-    """One stage; stack: its status, "" where there is none; approval: of the version that is live.
+    """One stage; stack: its status, "" where there is none; approval: of the version that its stack names.
 
     removed: it has no stack any more, and the record tells of its tests
+    others: the approval of each other version that a place serves, which SageMaker went back to
     """
 
     name: str
@@ -91,6 +93,7 @@ class StageStatus:
     why: str
     places: tuple[EndpointPlace, ...]
     removed: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -249,16 +252,19 @@ def stage(
     status = stack["StackStatus"] if stack else ""
     shadow = version_number(values.get("ShadowModelPackageName", ""))
     over = stack is not None and deployed_since(connection.client("codepipeline"), project, name, stack)
+    sagemaker, number = connection.client("sagemaker"), version_number(arn)
+    others = sorted({one.version for one in places if is_number(one.version)} - {number}) if arn else []
     return StageStatus(
         name,
-        version_number(arn),
-        approval(connection.client("sagemaker"), arn),
+        number,
+        approval(sagemaker, arn),
         status,
         when(stack.get("LastUpdatedTime") or stack["CreationTime"]) if stack else "",
         (stack_reason(cloudformation, stack) if stack and not over else "")
         or (f"version {shadow} is its shadow" if shadow else ""),
         places,
         not stack and bool(outcome.execution),
+        {other: approval(sagemaker, f"{arn.rpartition('/')[0]}/{other}") for other in others},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from rich.console import Console, Group, RenderableType
@@ -42,17 +42,18 @@ def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
     ones where they are not in service, and a reason is given once; every: a whole line for each.
     """
     for stage in one.stages:
-        version = f"{stage.version} ({stage.approval})" if stage.approval not in {"", "Approved"} else stage.version
+        approvals = {stage.version: stage.approval, **stage.others}
+        version = marked(stage.version, approvals)
         for group in alike(sorted(stage.places, key=lambda place: place.urgency), kind):
             first = group if every or len(group) <= FEW else group[: 0 if group[0].endpoint == IN_SERVICE else SHOWN]
             for turn, place in enumerate(first):
-                shown = version if place.version == stage.version else place.version
+                shown = marked(place.version, approvals)
                 why = SAME if turn and place.why and not every else place.why
                 looked = looked_at(place.looked_at, place)
                 yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, looked, why)
             if rest := group[len(first) :]:
                 number = f"{len(rest):,} more accounts" if first else f"{len(rest):,} accounts"
-                shown = version if rest[0].version == stage.version else rest[0].version
+                shown = marked(rest[0].version, approvals)
                 since, why = max(place.since for place in rest), SAME if rest[0].why else ""
                 looked = looked_at(min(place.looked_at for place in rest), rest[0])
                 yield (stage.name, number, rest[0].region, shown, rest[0].endpoint, since, looked, why)
@@ -61,6 +62,12 @@ def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
             yield (stage.name, "-", "-", version or "-", state, stage.since, "", stage.why)
         elif stage.why:
             yield (stage.name, "stack", "-", version, stage.stack, stage.since, "", stage.why)
+
+
+def marked(version: str, approvals: Mapping[str, str]) -> str:
+    """A version's number, with its approval where it is not approved (any more)."""
+    approval = approvals.get(version, "")
+    return version if approval in {"", "Approved"} else f"{version} ({approval})"
 
 
 def looked_at(moment: str, place: EndpointPlace) -> str:
