@@ -352,8 +352,8 @@ def main() -> int:
         if rejected := REJECTED.fullmatch(wanted):
             raise UserError(
                 f"{error}\nVersion {rejected[1]} was rejected, and nothing was done about it: where it is live, it "
-                "stays. Bring the version before it back with `make rollback`, which needs no repository, or push a "
-                "correction and reject the version again (set another approval status, then Rejected)"
+                "stays. Bring the version before it back with `make rollback`, or push a correction and reject the "
+                "version again (set another approval status, then Rejected)"
             ) from error
         raise
     export(build(settings, kit, repository, client))
