@@ -96,11 +96,9 @@ def numbers_of(s3: S3Client, bucket: str) -> dict[str, str]:
 def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str], clients: Clients) -> Answer:
     """Stop what would deploy a rejected version, and find what comes back in place of one that is served.
 
-    An execution that deploys nothing stops itself if others are under way.
-
-    The execution that has it in production's shadow is not stopped, since it would leave it there: its step TestShadow
-    ends with the rejection, and no card is made once the shadow is gone. Nothing else is stopped before it is known
-    that a version can come back.
+    An execution that deploys nothing stops itself if others are under way. The one that has the version in production's
+    shadow is not stopped, since it would leave it there: its step TestShadow ends with the rejection, and no card is
+    made once the shadow is gone. Nothing else is stopped before it is known that a version can come back.
 
     UserError where a person must decide: nothing can come back, or production is being deployed to.
     """
@@ -120,7 +118,7 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
             step_aside(codepipeline, pipeline, runs, settings.execution_id)
         stopped = " before it was deployed; its deployment is stopped" if leaving else ", which is not live"
         return Answer(None, f"version {rejected} was rejected{stopped}")
-    named, back = stages[PRODUCTION].named, None
+    named = stages[PRODUCTION].named
     number = found.get(PRODUCTION) or found.get(SHADOW) or next(iter(found.values()))
     if SHADOW in found and PRODUCTION not in found:
         back = approvals.approved(int(named))  # what production serves, without it
