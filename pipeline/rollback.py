@@ -120,10 +120,8 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
         return Answer(None, f"version {rejected} was rejected{stopped}")
     named = stages[PRODUCTION].named
     number = found.get(PRODUCTION) or found.get(SHADOW) or next(iter(found.values()))
-    if SHADOW in found and PRODUCTION not in found:
-        back = approvals.approved(int(named))  # what production serves, without it
-    else:
-        back = approvals.last_before(int(number))
+    only_shadow = SHADOW in found and PRODUCTION not in found  # what production serves is deployed without it
+    back = approvals.approved(int(named)) if only_shadow else approvals.last_before(int(number))
     where = " and ".join(place for place, one in found.items() if one == number)
     if back is None:
         stop_all(codepipeline, pipeline, leaving, rejected, bad)
