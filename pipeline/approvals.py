@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 APPROVED: Literal["Approved"] = "Approved"
-REJECTED = "Rejected"
 NOT_KNOWN = "an unknown time"
 
 
@@ -84,11 +83,6 @@ class Approvals:
     def last(self) -> Version | None:
         """The version approved last, of those that still are; None where none is."""
         return self.first_of(self.newest_first())
-
-    def rejected(self) -> set[str]:
-        """The numbers of the versions whose newest entry is a rejection."""
-        newest = {entry.version: entry.status for entry in self.entries}
-        return {str(number) for number, status in newest.items() if status == REJECTED}
 
     def last_before(self, rejected: int) -> Version | None:
         """The version that was approved last before the newest approval of a rejected one.

@@ -47,7 +47,7 @@ from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
 from pipeline.frozen import Frozen, copies_now, frozen
 from pipeline.parameters import declared_parameters
-from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
+from pipeline.payloads import GOLDEN, Golden, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
 from pipeline.registry import Version, check_version, containers_of, ensure_group, metrics_of
 from pipeline.rollback import Answer, after_rejection
@@ -65,13 +65,12 @@ ALONE = "without-approval"  # of DEPLOY: 30-project.yaml skips the approver for 
 NAMED = 20  # accounts of a stage that the log names
 
 
-def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> dict[str, str]:
+def build(settings: Settings, golden: Golden, kit: Path, repository: Path, clients: Clients) -> dict[str, str]:
     """Do the step's work, and write kit/out; what it exports to the pipeline.
 
-    kit: the folder of the published code; repository: that of the deploy repository
+    golden: the repository's payloads; kit: the folder of the published code; repository: that of the deploy repository
     """
     sagemaker, s3 = clients("sagemaker", settings.region), clients("s3", settings.region)
-    golden = read_golden(repository / GOLDEN)  # a mistake in it shows before anything is deployed
     ensure_group(sagemaker, settings.group, settings.project, settings.tags)
     organizations = clients("organizations", settings.region)
     accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
@@ -105,7 +104,8 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     for stage in settings.stages[:-1]:  # the gate looks at production
         refuse_replacement(settings, stage, clients)
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
-    now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}
+    cloudformation = clients("cloudformation", settings.region)
+    now = {name: live.deployed(cloudformation, stack) for name, stack in stack_names(settings).items()}
     refuse_changes(settings, now, template)
     last = {
         name: outcome.newest(s3, settings.artifact_bucket, name) if parameters else None
@@ -241,12 +241,6 @@ def stack_names(settings: Settings) -> dict[str, str]:
     return {stage.name: documents.stack_name(settings, stage) for stage in settings.stages}
 
 
-def deployed(settings: Settings, stage: Stage, clients: Clients) -> dict[str, str]:
-    """The parameters of a stage's stack; {} where there is none, or only what is left of one that failed."""
-    found = live.stack_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
-    return live.parameters_in(found) if found and found["StackStatus"] not in live.LEFT_OVER else {}
-
-
 def before(settings: Settings, stage: Stage, now: Mapping[str, Mapping[str, str]], clients: Clients) -> dict[str, Any]:
     """A stage as it is now, for the card, which is made after the deployment to it. now: parameters by stage"""
     stack, parameters = documents.stack_name(settings, stage), now[stage.name]
@@ -347,7 +341,7 @@ def main() -> int:
     wanted = asked(os.environ, client)
     try:
         settings = read_settings({**os.environ, ASKED: wanted}, kit, repository)
-        read_golden(repository / GOLDEN)
+        golden = read_golden(repository / GOLDEN)  # a mistake in it shows before anything is deployed
     except UserError as error:
         if rejected := REJECTED.fullmatch(wanted):
             raise UserError(
@@ -356,7 +350,7 @@ def main() -> int:
                 "version again (set another approval status, then Rejected)"
             ) from error
         raise
-    export(build(settings, kit, repository, client))
+    export(build(settings, golden, kit, repository, client))
     return 0
 
 

@@ -53,8 +53,7 @@ class LiveStage:
     @property
     def version(self) -> str:
         """The number of the version that the stack names, "" for none."""
-        arn = self.parameters.get("ModelPackageName", "")
-        return arn.rsplit("/", 1)[1] if "/" in arn else ""
+        return version_in(self.parameters.get("ModelPackageName", ""))
 
     def document(self) -> dict[str, Any]:
         return {"parameters": dict(self.parameters), "places": [list(place) for place in self.places]}
@@ -63,6 +62,11 @@ class LiveStage:
     def of(cls, document: Mapping[str, Any]) -> LiveStage:
         """What document() wrote; its state is not in it."""
         return cls("", document["parameters"], tuple((account, region) for account, region in document["places"]))
+
+
+def version_in(arn: str) -> str:
+    """The number of a version by its ARN; "" for none."""
+    return arn.rsplit("/", 1)[1] if "/" in arn else ""
 
 
 def look(cloudformation: CloudFormationClient, stack: str, call_as: CallAsType) -> LiveStage:
@@ -101,6 +105,12 @@ def parameters_of(cloudformation: CloudFormationClient, stack: str) -> dict[str,
     """A stack's parameters; {} where there is no such stack."""
     found = stack_of(cloudformation, stack)
     return parameters_in(found) if found else {}
+
+
+def deployed(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
+    """A stack's parameters; {} where there is none, or only what is left of one that failed."""
+    found = stack_of(cloudformation, stack)
+    return parameters_in(found) if found and found["StackStatus"] not in LEFT_OVER else {}
 
 
 def parameters_in(stack: StackTypeDef) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ APPROVALS, DECISIONS, OUTCOMES = "record/approvals/", "record/decisions/", "reco
 # The time of the change in UTC, the version's number, and the status that it took; the starter (template 11) writes it.
 DATE, SECONDS = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T)", r"([0-9]{2}(?:[.][0-9]+)?)Z"
 APPROVAL = re.compile(rf"{DATE}([0-9]{{2}})-([0-9]{{2}})-{SECONDS}-([1-9][0-9]{{0,8}})-(Approved|Rejected)[.]json")
+REJECTED = "Rejected"
 LARGEST = 10_000_000  # bytes of an entry
 TRIES, PAUSE = 5, 0.5  # after "409 Conflict", which S3 answers while another request for the same key is under way
 
@@ -97,6 +99,12 @@ def entries(s3: S3Client, bucket: str) -> list[Entry]:
         date, hours, minutes, seconds, number, status = named.groups()
         found.append(Entry(key, f"{date}{hours}:{minutes}:{seconds}Z", int(number), status))
     return sorted(found, key=lambda one: (one.at.rstrip("Z"), one.version, one.status))
+
+
+def rejected(found: Iterable[Entry]) -> set[str]:
+    """The numbers of the versions whose newest entry is a rejection. found: of entries()"""
+    newest = {one.version: one.status for one in found}
+    return {str(version) for version, status in newest.items() if status == REJECTED}
 
 
 def approvals(s3: S3Client, bucket: str) -> list[dict[str, Any]]:

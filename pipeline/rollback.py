@@ -65,23 +65,17 @@ class Stage:
 
 def look(settings: Settings, stage: str, stack: str, clients: Clients) -> Stage:
     """A stage as it is. stack: its name"""
-    found = live.stack_of(clients("cloudformation", settings.region), stack)
-    parameters = live.parameters_in(found) if found and found["StackStatus"] not in live.LEFT_OVER else {}
+    parameters = live.deployed(clients("cloudformation", settings.region), stack)
     if not parameters:
         return Stage()
     s3 = clients("s3", settings.region)
     last = outcome.newest(s3, settings.artifact_bucket, stage) or {}
-    named, tested = number_in(parameters.get("ModelPackageName", "")), str(last.get("version", ""))
+    named, tested = live.version_in(parameters.get("ModelPackageName", "")), str(last.get("version", ""))
     seen = (one for one in last.get("endpoints", []) if one.get("as_deployed") is False and tested == named)
     others = {str(one["model_package"]) for one in seen if one.get("model_package")}
     numbers = numbers_of(s3, settings.artifact_bucket) if others else {}
-    kept = frozenset(numbers.get(arn, number_in(arn)) for arn in others)
-    return Stage(named, number_in(parameters.get(shadow.PACKAGE, "")), tested, kept)
-
-
-def number_in(arn: str) -> str:
-    """The number of a version by its ARN; "" for none."""
-    return arn.rsplit("/", 1)[1] if "/" in arn else ""
+    kept = frozenset(numbers.get(arn, live.version_in(arn)) for arn in others)
+    return Stage(named, live.version_in(parameters.get(shadow.PACKAGE, "")), tested, kept)
 
 
 def numbers_of(s3: S3Client, bucket: str) -> dict[str, str]:
@@ -106,7 +100,7 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
     runs = runs_of(codepipeline, pipeline)
     before_this = older(runs, settings.execution_id)
     approvals = Approvals.read(settings, clients, before_this)
-    bad = {str(rejected), *approvals.rejected()}
+    bad = {str(rejected), *record.rejected(approvals.entries)}
     moving = [run for run in before_this if run.status in UNDER_WAY]
     leaving = [run for run in moving if run.version in bad]
     stages = {stage: look(settings, stage, stacks[stage], clients) for stage in DEPLOYS if stage in stacks}
@@ -115,7 +109,10 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
         refuse_unsettled(settings, rejected, bad, stages[PRODUCTION], moving)
         stop_all(codepipeline, pipeline, leaving, rejected, bad)
         if any(run.has_shadow or run not in leaving for run in moving):
-            step_aside(codepipeline, pipeline, runs, settings.execution_id)
+            # Through the empty stages it would supersede one that waits in front of a stage (CodePipeline User Guide,
+            # "How pipeline executions work", SUPERSEDED mode).
+            own = Run(settings.execution_id, "InProgress")
+            stop(codepipeline, pipeline, own, "It deploys nothing, and overtakes no other execution")
         stopped = " before it was deployed; its deployment is stopped" if leaving else ", which is not live"
         return Answer(None, f"version {rejected} was rejected{stopped}")
     named = stages[PRODUCTION].named
@@ -130,8 +127,8 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
             "endpoints stay as they are. Approve another version to deploy it"
         )
     stop_all(codepipeline, pipeline, moving, rejected, bad)
-    own = [run for run in before_this if run.version == str(back.number)]
-    was_live = any(run.actions.get(TESTS_PROD) == "Succeeded" for run in own)
+    of_it = [run for run in before_this if run.version == str(back.number)]
+    was_live = any(run.actions.get(TESTS_PROD) == "Succeeded" for run in of_it)
     alone = was_live and named in {*bad, str(back.number)}
     return Answer(back, f"version {number} was rejected and is live in {where}: back to version {back.number}", alone)
 
@@ -179,17 +176,6 @@ def stop_all(
             say(f"execution {run.id} takes version {run.version} out of production's shadow, and ends")
         else:
             stop(codepipeline, pipeline, run, f"Version {rejected} was rejected")
-
-
-def step_aside(codepipeline: CodePipelineClient, pipeline: str, runs: Iterable[Run], own: str) -> None:
-    """End this execution after its Build, where others are under way and it deploys nothing.
-
-    Else it would go on through the empty stages, and supersede one that waits in front of a stage (CodePipeline User
-    Guide, "How pipeline executions work", SUPERSEDED mode).
-    """
-    for run in runs:
-        if run.id == own:
-            stop(codepipeline, pipeline, run, "It deploys nothing, and overtakes no other execution")
 
 
 def stop(codepipeline: CodePipelineClient, pipeline: str, run: Run, reason: str) -> None:

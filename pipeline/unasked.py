@@ -44,10 +44,10 @@ def why_asked(
     if rejected is None:
         return "no version was rejected"
     entries = record.entries(s3, bucket)
-    newest = {str(entry.version): entry.status for entry in entries}
-    if newest.get(str(rejected)) != "Rejected":
+    bad = record.rejected(entries)
+    if str(rejected) not in bad:
         return f"the record knows of no rejection of version {rejected}"
-    if live.version != str(package["version"]) and newest.get(live.version) != "Rejected":
+    if live.version not in {*bad, str(package["version"])}:
         return f"production serves version {live.version or 'none'}, which is not rejected"
     if other := [name for name in changed_parameters(wanted, live, template) if name not in OF_THE_VERSION]:
         return f"more than the version would change in production: {', '.join(other)}"
@@ -70,7 +70,7 @@ def rejected_since(admitted: Sequence[Decision], entries: Sequence[record.Entry]
     rejections = [
         datetime.fromisoformat(entry.at)
         for entry in entries
-        if (entry.version, entry.status) == (package["version"], "Rejected")
+        if (entry.version, entry.status) == (package["version"], record.REJECTED)
     ]
     return bool(rejections) and (not times or max(rejections) > max(times))
 

@@ -318,10 +318,14 @@ class Playing(ABC):
     def execution_status(self) -> str:
         return self.status_of(self.execution_id)
 
-    def actions(self, person: Person | None = None) -> list[dict[str, Any]]:
-        """Every action of this story's execution, oldest first, as ListActionExecutions shows it to a person."""
+    def actions(self, person: Person | None = None, execution: str = "") -> list[dict[str, Any]]:
+        """Every action of an execution, oldest first, as ListActionExecutions shows it to a person.
+
+        execution: this story's own where none is named
+        """
         codepipeline = (person or self.scientist).client("codepipeline")
-        of_this = {"pipelineName": self.pipeline_name, "filter": {"pipelineExecutionId": self.execution_id}}
+        of_one = {"pipelineExecutionId": execution or self.execution_id}
+        of_this = {"pipelineName": self.pipeline_name, "filter": of_one}
         found = list(pages(codepipeline, "list_action_executions", "actionExecutionDetails", **of_this))
         return sorted(found, key=lambda action: action["startTime"])
 

@@ -69,7 +69,7 @@ DECIDED = {**STAGED, "record/decisions/e1/1.json": ADMITTED}
         ),
         (
             STAGED,
-            replace(refused("", ""), expired=("ApproveDeployment",)),
+            replace(refused("", ""), expired=frozenset({"ApproveDeployment"})),
             "not answered by an approver within seven days",
         ),
         (STAGED, ran("Stopped"), "tested in staging, Stopped"),
@@ -116,7 +116,7 @@ def test_an_approval_that_fails_after_seven_days_was_refused_by_no_person(after:
         "output": {"executionResult": {}},
     }
     run = history.execution({"pipelineExecutionId": "e", "status": "Failed", "startTime": at}, [action])
-    assert run.expired == (("ApproveDeployment",) if expired else ())
+    assert run.expired == ({"ApproveDeployment"} if expired else set())
 
 
 def test_a_deployment_names_the_author_of_the_version_and_the_approver() -> None:

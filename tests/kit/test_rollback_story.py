@@ -18,7 +18,7 @@ from scripts.rehearsal import deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.accounts_setting import STUDIO
-from tests.support.story_steps import follow, register, served, set_status, whole_story
+from tests.support.story_steps import follow, reason, register, served, set_status, whole_story
 from tests.support.terminal import Terminal
 
 
@@ -149,12 +149,6 @@ def reject(story: Story, version: int) -> str:
         return status if status in ENDED else "waits" if asks else None
 
     return str(story.until("the execution of a rejection", ended))
-
-
-def reason(story: Story) -> str:
-    """Why this story's execution deploys what it deploys."""
-    build = next(action for action in story.actions() if action["actionName"] == "Build")
-    return str(build["output"]["outputVariables"]["REASON"])
 
 
 def test_rejecting_a_version_that_is_not_live_deploys_nothing(story: Story) -> None:

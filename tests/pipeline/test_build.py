@@ -7,7 +7,6 @@ import unittest
 from typing import Any
 
 from pipeline.accounts import Account, accounts_of
-from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
 from pipeline.manifest import account_parameters, digest
 from pipeline.specification import sha256
@@ -277,7 +276,7 @@ class TheBuild(BuiltRepository):
             "cloudformation": nothing_deployed(),
             "pricing": price_list(),
         }
-        return build(self.settings(), self.kit, self.folder, lambda service, _: clients[service])
+        return self.build(self.settings(), clients)
 
     def test_a_thousand_accounts_fit_into_the_parameters_and_the_policy(self) -> None:
         sagemaker = registry(package(1))
@@ -321,7 +320,7 @@ class TheBuild(BuiltRepository):
             "cloudformation": nothing_deployed(),
             "pricing": price_list(),
         }
-        build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
+        self.build(self.settings(**changes), clients)
         parameters = self.written("prod-parameters.json")["Parameters"]
         self.assertEqual(parameters["AccountIds"], "222222222222,444444444444")
         self.assertEqual(parameters["OrganizationalUnitId"], "")

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline import card, gate, page, payloads_page
-from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT
 from pipeline.live import look
 from pipeline.prices import TABLE, Prices, hourly_prices
@@ -58,7 +57,7 @@ class TheCard(Repository):
             "s3": storage(approval(1, day=1), approval(2, day=1)),
             "organizations": organization({}, UNITS),
         }
-        build(self.settings(MODEL_PACKAGE_VERSION="2"), self.kit, self.folder, lambda service, _: clients[service])
+        self.build(self.settings(MODEL_PACKAGE_VERSION="2"), clients)
         out = self.kit / "out"
         manifest = json.loads((out / "deployment.json").read_text())
         stages = manifest["stages"]

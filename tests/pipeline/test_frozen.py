@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -45,6 +45,16 @@ def replaced() -> dict[str, Any]:
     return package(9, ModelPackageArn=COPY, InferenceSpecification={"Containers": containers})
 
 
+def bucket_of(held: Mapping[str, str]) -> Any:
+    """An S3 client that lists a bucket. held: the ETag of each object by its key"""
+
+    def listed(Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
+        answer = {"Contents": [{"Key": key, "ETag": etag} for key, etag in held.items() if key.startswith(Prefix)]}
+        return answer if MaxKeys else [answer]
+
+    return Fake(list_objects_v2=listed)
+
+
 def source(of_type: str) -> dict[str, Any]:
     return {"ModelDataSource": {"S3DataSource": {"S3Uri": "s3://models/iris/model/", "S3DataType": of_type}}}
 
@@ -78,12 +88,7 @@ def test_a_copy_in_a_further_region_is_looked_at_again(change: str) -> None:
 
 def test_one_object_beneath_a_prefix_that_is_written_again_changes_its_hash() -> None:
     held = {"iris/model/a": "e1", "iris/model/b": "e1", "iris/model-2/c": "e1"}
-
-    def listed(Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
-        answer = {"Contents": [{"Key": key, "ETag": etag} for key, etag in held.items() if key.startswith(Prefix)]}
-        return answer if MaxKeys else [answer]
-
-    s3: Any = Fake(list_objects_v2=listed)
+    s3 = bucket_of(held)
     for url in ("s3://models/iris/model/", "s3://models/iris/model"):
         before = etag_of(s3, url, several=True)
         held["iris/model-2/c"] += "x"  # of another artifact
@@ -106,12 +111,6 @@ def test_one_object_beneath_a_prefix_that_is_written_again_changes_its_hash() ->
 def test_an_artifact_that_must_be_one_object_is_none_where_objects_are_beneath_it(
     container: dict[str, Any], wrong: str
 ) -> None:
-    held = [{"Key": f"iris/model/{name}", "ETag": "e"} for name in ("a", "b")]
-
-    def listed(Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
-        answer = {"Contents": [one for one in held if one["Key"].startswith(Prefix)]}
-        return answer if MaxKeys else [answer]
-
-    s3: Any = Fake(list_objects_v2=listed)
+    s3 = bucket_of({"iris/model/a": "e", "iris/model/b": "e"})
     with nullcontext() if not wrong else pytest.raises(UserError, match=wrong):
         assert len(artifacts_of(s3, {"InferenceSpecification": {"Containers": [container]}})) == 1

@@ -9,34 +9,14 @@ from typing import Any
 import pytest
 
 from pipeline import build
-from pipeline.build import decide
 from pipeline.console import UserError
-from pipeline.rollback import Answer
-from tests.support.deploy_repository import Repository
-from tests.support.fake_services import Fake, approval, deployed, package, registry, storage
+from tests.support.fake_services import approval, deployed, package, registry, storage
 from tests.support.pipeline_history import IN_SHADOW, OTHERS, STAGED, WAITING, WHOLE, pipeline
+from tests.support.rejection import Rejection
 
 OWN: tuple[str, str, str, dict[str, str]] = ("own", "InProgress", "", {})
 BEFORE = (("c", "Succeeded", "3", WHOLE), ("b", "Succeeded", "2", WHOLE), ("a", "Succeeded", "1", WHOLE))
 IN_TURN = [approval(number, number) for number in (1, 2, 3)]
-
-
-class Rejection(Repository):
-    """A project after a rejection; each attribute is what its Build finds."""
-
-    def answer(
-        self, rejected: int, cloudformation: Fake, sagemaker: Fake, codepipeline: Fake, record: Fake | None = None
-    ) -> Answer:
-        self.codepipeline = codepipeline
-        clients: dict[str, Any] = {
-            "sagemaker": sagemaker, "codepipeline": codepipeline, "cloudformation": cloudformation,
-            "s3": record or storage(),
-        }  # fmt: skip
-        settings = self.settings(MODEL_PACKAGE_VERSION=f"rejected-{rejected}", PIPELINE_EXECUTION_ID="own")
-        return decide(settings, lambda service, _: clients[service])
-
-    def stopped(self) -> list[str]:
-        return [call["pipelineExecutionId"] for call in self.codepipeline.called("stop_pipeline_execution")]
 
 
 @pytest.fixture
@@ -45,6 +25,10 @@ def project() -> Iterator[Rejection]:
     made.setUp()
     yield made
     made.doCleanups()
+
+
+def stopped_by(project: Rejection) -> list[str]:
+    return [execution for execution, _ in project.stopped()]
 
 
 def back(status: str, actions: dict[str, str]) -> tuple[str, str, str, dict[str, str]]:
@@ -73,7 +57,7 @@ def test_whichever_version_is_rejected_next_the_rejected_one_in_production_is_re
     expected = 1 if rejected == 2 else 2
     assert (answer.version and answer.version.number, answer.alone) == (expected, True)
     assert answer.reason.startswith("version 3 was rejected and is live in ")
-    assert project.stopped() == stopped
+    assert stopped_by(project) == stopped
 
 
 def outcome_of(number: int, kept: int = 0, region: str = "us-east-1") -> dict[str, Any]:
@@ -115,7 +99,7 @@ def test_a_version_that_its_successor_is_replacing_is_not_called_gone(
             project.answer(2, served, known, runs, held)
     else:
         assert project.answer(2, served, known, runs, held).version is None
-    assert project.stopped() == ([] if refused else ["own"])
+    assert stopped_by(project) == ([] if refused else ["own"])
 
 
 LEFT = {"ShadowModelPackageName": package(3)["ModelPackageArn"]}
@@ -131,7 +115,7 @@ def test_a_shadow_that_was_left_behind_is_taken_away_with_the_version_that_produ
     answer = project.answer(3, deployed({"staging": "4", "prod": "1"}, **LEFT), known, runs, storage(*entries))
     assert (answer.version and answer.version.number, answer.alone) == (1, True), "version 2 never was in production"
     assert answer.reason == "version 3 was rejected and is live in production's shadow: back to version 1"
-    assert project.stopped() == ["d"]
+    assert stopped_by(project) == ["d"]
 
 
 @pytest.mark.parametrize("removed", ["Failed", "Succeeded"])
@@ -144,7 +128,7 @@ def test_only_an_execution_that_will_take_it_away_is_waited_for(project: Rejecti
     shadow = LEFT if removed == "Failed" else {}
     answer = project.answer(3, deployed({"staging": "4", "prod": "1"}, **shadow), known, runs, held)
     assert (answer.version and answer.version.number) == (1 if shadow else None)
-    assert project.stopped() == ["c"]
+    assert stopped_by(project) == ["c"]
 
 
 def test_a_stack_whose_creation_failed_serves_nothing(project: Rejection) -> None:
@@ -159,9 +143,9 @@ def test_a_stack_whose_creation_failed_serves_nothing(project: Rejection) -> Non
 
     there.operations["describe_stacks"] = failed
     runs = pipeline(OWN, ("b", "InProgress", "2", WAITING), ("a", "Failed", "1", STAGED))
-    answer = project.answer(1, there, registry(package(1, "Rejected"), package(2)), runs)
+    answer = project.answer(1, there, registry(package(1, "Rejected"), package(2)), runs, storage())
     assert (answer.version, answer.reason) == (None, "version 1 was rejected, which is not live")
-    assert project.stopped() == ["own"]
+    assert stopped_by(project) == ["own"]
 
 
 @pytest.mark.parametrize("actions", [WAITING, {**STAGED, **IN_SHADOW}])
@@ -171,7 +155,7 @@ def test_where_nothing_can_come_back_what_may_replace_it_goes_on(project: Reject
     known = registry(package(1, "Rejected"), package(2))
     with pytest.raises(UserError, match="no version was approved before it"):
         project.answer(1, deployed({"staging": "2", "prod": "1"}), known, runs, storage(*entries))
-    assert project.stopped() == []
+    assert stopped_by(project) == []
 
 
 @pytest.mark.parametrize(("status", "stopped"), [("InProgress", ["own"]), ("Succeeded", [])])
@@ -180,8 +164,8 @@ def test_what_deploys_nothing_overtakes_no_execution_that_waits(
 ) -> None:
     runs = pipeline(OWN, ("c", status, "3", WAITING), *BEFORE[2:])
     known = registry(package(1), package(3), package(4, "Rejected"))
-    answer = project.answer(4, deployed({"staging": "3", "prod": "1"}), known, runs)
-    assert (answer.version, project.stopped()) == (None, stopped)
+    answer = project.answer(4, deployed({"staging": "3", "prod": "1"}), known, runs, storage())
+    assert (answer.version, stopped_by(project)) == (None, stopped)
 
 
 @pytest.mark.parametrize(("wanted", "said"), [("rejected-2", True), ("last-approved", False)])

@@ -1,33 +1,20 @@
 # ruff: noqa: PT009, PT027  # unittest's own way
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
-from pipeline.build import decide
 from pipeline.console import UserError
 from pipeline.rollback import Answer
-from tests.support.deploy_repository import Repository
 from tests.support.fake_services import Fake, approval, deployed, package, registry, storage
 from tests.support.pipeline_history import IN_SHADOW, OTHERS, STAGED, WAITING, WHOLE, pipeline
+from tests.support.rejection import Rejection
 
 
-class ARejection(Repository):
+class ARejection(Rejection):
     def after(
         self, rejected: int, live: dict[str, str], sagemaker: Fake, codepipeline: Fake, *recorded: dict[str, Any]
     ) -> Answer:
-        settings = self.settings(MODEL_PACKAGE_VERSION=f"rejected-{rejected}")
-        self.assertEqual(settings.rejected, rejected)
-        self.codepipeline = codepipeline
-        stacks = deployed(live)
-        clients: dict[str, Any] = {
-            "sagemaker": sagemaker, "codepipeline": codepipeline, "cloudformation": stacks, "s3": storage(*recorded)
-        }  # fmt: skip
-        return decide(dataclasses.replace(settings, execution_id="own"), lambda service, _: clients[service])
-
-    def stopped(self) -> list[tuple[str, bool]]:
-        calls = self.codepipeline.called("stop_pipeline_execution")
-        return [(call["pipelineExecutionId"], call["abandon"]) for call in calls]
+        return self.answer(rejected, deployed(live), sagemaker, codepipeline, storage(*recorded))
 
     def test_the_version_approved_before_comes_back_without_an_approver_who_let_it_through_before(self) -> None:
         runs = pipeline(("own", "InProgress", "", {}), ("b", "Succeeded", "2", WHOLE), ("a", "Succeeded", "1", WHOLE))

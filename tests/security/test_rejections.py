@@ -12,7 +12,7 @@ from localaws.services.sagemaker.shared import StartFailed
 from scripts.rehearsal import deploying
 from scripts.rehearsal.story import Story
 from tests.support.gate_story import root
-from tests.support.story_steps import follow, register, served, set_status, version_arn, whole_story
+from tests.support.story_steps import copy_artifact, follow, reason, register, served, set_status, whole_story
 from tests.support.waiting import until
 
 
@@ -30,18 +30,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 def actions_of(story: Story, execution: str) -> dict[str, dict[str, Any]]:
     """The latest run of each action of an execution."""
-    runs = root(story).client("codepipeline").list_action_executions(
-        pipelineName=story.pipeline_name, filter={"pipelineExecutionId": execution}
-    )["actionExecutionDetails"]  # fmt: skip
-    return {one["actionName"]: one for one in sorted(runs, key=lambda one: one["startTime"])}
+    return {one["actionName"]: one for one in story.actions(execution=execution)}
 
 
 def has(story: Story, execution: str, action: str, *statuses: str) -> bool:
     return actions_of(story, execution).get(action, {}).get("status") in statuses
-
-
-def reason(story: Story, execution: str) -> str:
-    return str(actions_of(story, execution)["Build"]["output"]["outputVariables"]["REASON"])
 
 
 def transition(story: Story, enabled: bool) -> None:
@@ -112,13 +105,7 @@ def test_the_version_that_sagemaker_went_back_to_is_rejected(story: Story, monke
         return before(session, container)
 
     monkeypatch.setattr(servers, "download", refuse)
-    s3 = root(story).client("s3")
-    first = story.scientist.client("sagemaker").describe_model_package(ModelPackageName=version_arn(story, 1))
-    (container,) = first["InferenceSpecification"]["Containers"]
-    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
-    other = key.replace("model.tar.gz", "other/model.tar.gz")
-    s3.put_object(Bucket=bucket, Key=other, Body=s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    register(story, url=f"s3://{bucket}/{other}")
+    register(story, url=copy_artifact(story, "other"))
     assert follow(story, set_status(story, 8, "Approved")) == "Failed"
     rejection = str(set_status(story, 6, "Rejected"))
     until(lambda: has(story, rejection, "ApproveDeployment", "InProgress"))

@@ -21,7 +21,7 @@ from tests.support.attacks import build_session, check_denied
 from tests.support.gate_story import root
 from tests.support.mirrored import push
 from tests.support.played import check_played, holders_of
-from tests.support.story_steps import configure, register, set_status, version_arn
+from tests.support.story_steps import configure, copy_artifact, reason, register, set_status, version_arn
 from tests.support.waiting import until
 
 CHECKS = 9  # of the tests of staging
@@ -233,16 +233,11 @@ def served_in_production(story: Story) -> str:
 
 def test_a_shadow_that_is_refused_fails_its_execution_with_the_reason_and_production_serves_on(story: Story) -> None:
     """Production's model role may not read its artifact. No retry of that action alone deploys anything."""
-    s3 = root(story).client("s3")
-    first = story.scientist.client("sagemaker").describe_model_package(ModelPackageName=version_arn(story, 1))
-    (container,) = first["InferenceSpecification"]["Containers"]
-    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
-    other = key.replace("model.tar.gz", "third/model.tar.gz")
-    s3.put_object(Bucket=bucket, Key=other, Body=s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    register(story, url=f"s3://{bucket}/{other}")
+    url = copy_artifact(story, "third")
+    register(story, url=url)
     iam = story.owner(story.setting.targets["prod"]).client("iam")
     names = {"RoleName": "sagemaker-role-prod", "PolicyName": "narrowed"}
-    deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/{other}"}
+    deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": url.replace("s3://", "arn:aws:s3:::")}
     iam.put_role_policy(**names, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": deny}))
     assert set_status(story, NEWEST, "Approved")
     assert story.wait_for_stage("DeployStaging") == "Succeeded"
@@ -357,9 +352,8 @@ def test_a_version_that_was_left_in_the_shadow_and_is_rejected_then_is_taken_out
     story.execution_id = back
     deploying.give_approval(story, "Approved", "Asked because of the settings that were pushed meanwhile")
     assert story.wait_for_execution(back) == "Succeeded"
-    (build,) = (one for one in story.actions() if one["actionName"] == "Build")
     where = f"is live in staging and production's shadow: back to version {NEWEST}"
-    assert where in build["output"]["outputVariables"]["REASON"]
+    assert where in reason(story)
     assert ("ShadowProductionVariants" in endpoint(story), served_in_production(story)) == (
         False, version_arn(story, NEWEST))  # fmt: skip
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 import tempfile
 import unittest
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.build import build
 from pipeline.console import UserError
+from pipeline.payloads import GOLDEN, read_golden
 from pipeline.settings import Settings, read_settings
 from tests.support.fake_services import (
     REGION,
@@ -71,6 +73,11 @@ class Repository(unittest.TestCase):
     def settings(self, **changes: str) -> Settings:
         return read_settings({**ENVIRONMENT, **changes}, self.kit, self.folder)
 
+    def build(self, settings: Settings, clients: Mapping[str, Any]) -> dict[str, str]:
+        """What Build exports. clients: by service"""
+        golden = read_golden(self.folder / GOLDEN)
+        return build(settings, golden, self.kit, self.folder, lambda service, _: clients[service])
+
     def refused(self, **changes: str) -> str:
         with self.assertRaises(UserError) as caught:
             self.settings(**changes)
@@ -94,7 +101,7 @@ class BuiltRepository(Repository):
             "pricing": price_list(),
             "codepipeline": Fake(list_pipeline_executions=[], list_action_executions=[]),
         }
-        return build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
+        return self.build(self.settings(**changes), clients)
 
     def written(self, name: str) -> Any:
         return json.loads((self.kit / "out" / name).read_text())

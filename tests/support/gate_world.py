@@ -14,6 +14,7 @@ from pipeline import shadow
 from pipeline.build import build
 from pipeline.gate import decide, make_card
 from pipeline.gating import Gate
+from pipeline.payloads import GOLDEN, read_golden
 from pipeline.report import Result, write_results
 from pipeline.settings import read_settings
 from pipeline.shadow_gate import admit, let_go, ran
@@ -187,7 +188,7 @@ class World:
             given = {name: value for name, value in given.items() if "STAGING" not in name}
             given |= {"PRODUCTION_ALONE": "true"}
         settings = read_settings(given, self.kit, self.repository)
-        self.built = build(settings, self.kit, self.repository, self.clients)
+        self.built = build(settings, read_golden(self.repository / GOLDEN), self.kit, self.repository, self.clients)
         return self.built
 
     @property

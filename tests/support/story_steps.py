@@ -53,6 +53,17 @@ def register(story: Story, image: str = "", url: str = "") -> str:
     return str(made["ModelPackageArn"])
 
 
+def copy_artifact(story: Story, folder: str) -> str:
+    """The first version's artifact once more, in a folder beside it; its URL."""
+    first = story.scientist.client("sagemaker").describe_model_package(ModelPackageName=version_arn(story, 1))
+    (container,) = first["InferenceSpecification"]["Containers"]
+    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    s3 = story.cloud.root(story.setting.data_science, story.region).client("s3")
+    other = key.replace("model.tar.gz", f"{folder}/model.tar.gz")
+    s3.put_object(Bucket=bucket, Key=other, Body=s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return f"s3://{bucket}/{other}"
+
+
 def set_status(story: Story, version: int, status: str, patience: float = PATIENCE) -> str | None:
     """Set a version's approval; the id of the execution that it starts, None where none starts in so many seconds."""
     before = {e["pipelineExecutionId"] for e in story.executions()}
@@ -127,6 +138,12 @@ def configure(story: Story, stage: str, **parameters: str) -> str | None:
     """Commit the settings of a stage; the id of the execution that this starts."""
     config = {"Parameters": {"InstanceType": "ml.m5.large", **parameters}}
     return push(story, f"{stage}-config.json", json.dumps(config))
+
+
+def reason(story: Story, execution: str = "") -> str:
+    """Why an execution deploys what it deploys, this story's own where none is named."""
+    build = next(action for action in story.actions(execution=execution) if action["actionName"] == "Build")
+    return str(build["output"]["outputVariables"]["REASON"])
 
 
 def manifest(story: Story) -> dict[str, Any]:

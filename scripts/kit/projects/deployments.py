@@ -100,7 +100,7 @@ class Deployment:
             return f"refused by {short(self.refused['by']) if self.refused['by'] else 'the approver'}" + (
                 f": {self.refused['comment']}" if self.refused["comment"] else ""
             )
-        if self.run and any(self.run.actions.get(action) == "Failed" for action in self.run.expired):
+        if self.run and self.run.expired:
             return "not answered by an approver within seven days"
         for stage in reversed([stage for stage in Stage if stage in self.outcomes]):
             if not self.outcomes[stage].get("passed"):

@@ -30,7 +30,7 @@ class PipelineExecution:
 
     artifact: bucket and key of what its Build step handed on
     answers: to its approvals, by the name of the action: who gave the last one, as an ARN, and their comment
-    expired: those of its approvals that ended without an answer
+    expired: those of its approvals that ended without an answer the last time
     """
 
     id: str
@@ -41,7 +41,7 @@ class PipelineExecution:
     actions: Mapping[str, str] = field(default_factory=dict)
     artifact: tuple[str, str] = ("", "")
     answers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    expired: tuple[str, ...] = ()
+    expired: frozenset[str] = frozenset()
 
     def deployed(self, stage: Stage) -> bool:
         """The stage's stack went over to this version, whatever its tests said."""
@@ -82,20 +82,20 @@ def with_actions(made: PipelineExecution, actions: list[dict[str, Any]]) -> Pipe
     version, artifact = made.version, made.artifact
     last: dict[str, str] = {}
     answers: dict[str, tuple[str, str]] = {}
-    expired: tuple[str, ...] = ()
+    expired: set[str] = set()
     for action in sorted(actions, key=lambda action: action["startTime"]):
         last[action["actionName"]] = action["status"]
         output = action.get("output", {})
         if action["actionName"] in APPROVALS:
             comment = output.get("executionResult", {}).get("externalExecutionSummary", "")
             answers[action["actionName"]] = (action.get("updatedBy", ""), comment)
-            expired = (*expired, action["actionName"]) if is_expired(action) else expired
+            (expired.add if is_expired(action) else expired.discard)(action["actionName"])
         if action["actionName"] == "Build":
             version = output.get("outputVariables", {}).get("MODEL_PACKAGE_VERSION", "")
             for one in output.get("outputArtifacts", []):
                 artifact = (one["s3location"]["bucket"], one["s3location"]["key"])
     version = "" if version in NOTHING else version
-    return replace(made, version=version, artifact=artifact, actions=last, answers=answers, expired=expired)
+    return replace(made, version=version, artifact=artifact, actions=last, answers=answers, expired=frozenset(expired))
 
 
 def is_expired(action: Mapping[str, Any]) -> bool:
